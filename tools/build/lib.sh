@@ -1,0 +1,98 @@
+# shellcheck shell=bash
+# What every build script shares: where the cache is, how a step is run, how it speaks.
+# Sourced, never run.
+
+set -euo pipefail
+
+LVS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+LVS_BUILD=$LVS_TOP/tools/build
+LVS_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/lvs
+mkdir -p "$LVS_CACHE"/{tmp,locks,logs}
+LVS_CACHE=$(cd "$LVS_CACHE" && pwd -P)
+
+# Everything said goes to stderr: stdout belongs to answers (a path, a script's own output).
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# elapsed START: seconds since START as m:ss.
+elapsed() { local s=$((SECONDS - $1)); printf '%d:%02d' $((s / 60)) $((s % 60)); }
+
+# key WORD...: a short name for "made from exactly this".
+key() { printf '%s\0' "$@" | sha256sum | cut -c1-12; }
+
+# step_dir NAME KEY: where the finished result of a step stands.
+step_dir() { printf '%s/%s/%s\n' "$LVS_CACHE" "$1" "$2"; }
+
+# step NAME KEY WHAT COMMAND...
+# Makes $LVS_CACHE/NAME/KEY by running `COMMAND... DIR` with DIR a directory beside it that is renamed into
+# place only when the command succeeded. So a result that exists is whole, whatever was killed when, and two
+# processes that want the same result make it once: the second waits for the first one's lock.
+step() {
+    local name=$1 key=$2 what=$3; shift 3
+    local done_dir; done_dir=$(step_dir "$name" "$key")
+    [ ! -d "$done_dir" ] || return 0
+    local lock=$LVS_CACHE/locks/$name-$key fd
+    exec {fd}>"$lock"
+    if ! flock -n "$fd"; then
+        say "  $what: another run is making it, waiting"
+        flock "$fd"
+    fi
+    # Made while we waited?
+    if [ -d "$done_dir" ]; then exec {fd}>&-; return 0; fi
+    # We hold the lock, so whatever lies there is what a killed run left behind.
+    local tmp=$LVS_CACHE/tmp/$name-$key log=$LVS_CACHE/logs/$name-$key.log start=$SECONDS
+    remove_tree "$tmp"; mkdir -p "$tmp" "$(dirname "$done_dir")"
+    say "  $what ..."
+    if ! step_watch "$what" "$log" "$tmp" "$start" "$@" "$tmp"; then
+        say "  $what: FAILED after $(elapsed "$start"); the end of $log:"
+        tail -n 25 "$log" >&2
+        exec {fd}>&-
+        return 1
+    fi
+    mv -T "$tmp" "$done_dir"
+    exec {fd}>&-
+    say "  $what: done in $(elapsed "$start")"
+}
+
+# step_watch WHAT LOG TMP START COMMAND...: runs COMMAND with its output in LOG, says every 20 s that it is
+# alive, and takes it along when this shell is killed politely. The command gets a process group of its own so
+# that nothing of it survives.
+step_watch() {
+    local what=$1 log=$2 tmp=$3 start=$4; shift 4
+    # set -m gives the background job its own group; the subshell needs errexit again, since a function whose
+    # status is tested runs with it off.
+    set -m
+    ( set -euo pipefail; set +m; "$@" ) </dev/null >"$log" 2>&1 &
+    local pid=$! next=20 rc=0
+    set +m
+    # shellcheck disable=SC2064  # the pid of now is meant
+    trap "kill -TERM -- -$pid 2>/dev/null; exit 143" TERM HUP
+    # shellcheck disable=SC2064
+    trap "kill -TERM -- -$pid 2>/dev/null; exit 130" INT
+    while kill -0 "$pid" 2>/dev/null; do
+        # The tests' hook: die without a word, as from the OOM killer, once real work stands in the directory.
+        if [ "${LVS_TEST_KILL:-}" = "$what" ] && [ -n "$(ls -A "$tmp")" ]; then
+            kill -KILL -- "-$pid"; kill -KILL "$BASHPID"
+        fi
+        sleep 0.2
+        if ((SECONDS - start >= next)); then
+            say "  $what ... $(elapsed "$start") $(tail -n 1 "$log" | tr -d '\r' | cut -c1-90)"
+            next=$((next + 20))
+        fi
+    done
+    wait "$pid" || rc=$?
+    trap - TERM HUP INT
+    return "$rc"
+}
+
+# remove_tree DIR: removes what a step left, also what belongs to the sub-ids of a user namespace.
+remove_tree() {
+    [ -e "$1" ] || return 0
+    rm -rf --one-file-system "$1" 2>/dev/null || as_root rm -rf --one-file-system "$1"
+}
+
+# as_root COMMAND...: root, or what looks like it from inside a user namespace with the caller's sub-ids.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    else unshare --user --map-auto --map-root-user -- "$@"; fi
+}
