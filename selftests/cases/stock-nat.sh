@@ -1,0 +1,43 @@
+#!/bin/bash
+# The yardstick: the kernel's own ip_vs with NAT, in the topology of all cases. It shows that the topology, the servers,
+# the counters and the captures tell the truth before anything of ours is loaded.
+# suite: yardstick
+. "${0%/*}/../lib/all.sh"
+
+setup() {
+    topology
+    servers_default_route
+    stock_in
+    nginx_on s1; nginx_on s2
+    echo_udp s1 5000; echo_udp s2 5000
+    stock -A -t $VIP:80 -s rr
+    stock -a -t $VIP:80 -r $S1:80 -m
+    stock -a -t $VIP:80 -r $S2:80 -m
+    stock -A -u $VIP:5000 -s rr
+    stock -a -u $VIP:5000 -r $S1:5000 -m
+}
+
+test_requests_go_to_both_servers() {
+    local out; out=$(for _ in 1 2 3 4; do get; done | sort | uniq -c | awk '{print $1, $2, $3}')
+    same "2 s1 $CLIENT
+2 s2 $CLIENT" "$out"
+}
+
+test_udp_comes_back() {
+    same "s1 $CLIENT 4321 hello" "$(in_ns client bash -c "echo -n hello | socat -t 5 - udp:$VIP:5000,sourceport=4321")"
+}
+
+test_counters_and_captures_agree() {
+    count_packets requests director client ingress 'tcp dport 80 tcp flags & (syn|ack) == syn'
+    capture requests director client 'tcp port 80'
+    get >/dev/null
+    same 1 "$(packets requests director)" "SYNs counted"
+    has "$(captured requests)" "$CLIENT\.[0-9]+ > $VIP\.80: Flags \[S\]"
+}
+
+test_connections_are_listed() {
+    at_least 5 "$(conns)"
+    has "$(stock -Ln)" "TCP +$VIP:80 rr"
+}
+
+run_facts

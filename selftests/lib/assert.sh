@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# What a fact may claim. Each prints what it wanted and what it saw.
+# Sourced, never run.
+
+# same WANTED GOT [WHAT]
+same() { [ "$1" = "$2" ] || fail "${3:-value}: wanted '$1', got '$2'"; }
+
+# at_least MINIMUM GOT [WHAT], at_most MAXIMUM GOT [WHAT]
+at_least() { [ "$2" -ge "$1" ] || fail "${3:-value}: wanted at least $1, got $2"; }
+at_most() { [ "$2" -le "$1" ] || fail "${3:-value}: wanted at most $1, got $2"; }
+
+# has TEXT PATTERN [WHAT]: an extended regular expression matches a line of the text.
+has() { grep -qE -- "$2" <<<"$1" || fail "${3:-text}: no line matches '$2' in:
+$1"; }
+
+# has_not TEXT PATTERN [WHAT]
+has_not() { ! grep -qE -- "$2" <<<"$1" || fail "${3:-text}: a line matches '$2' in:
+$1"; }
+
+# refused PATTERN COMMAND...: COMMAND fails and says a sentence that matches, not a bare errno.
+refused() {
+    local pattern=$1 out; shift
+    if out=$("$@" 2>&1); then fail "was not refused: $*
+$out"; fi
+    has "$out" "$pattern" "refusal of '$*'"
+}
+
+# same_file WANTED GOT: byte for byte.
+same_file() { diff -u "$1" "$2" || fail "$2 is not $1"; }

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# Loading and unloading what is tested, and configuring it. `STOCK=1` in a case means that it is about the
+# kernel's own ip_vs, which the tests use as their yardstick.
+# Sourced, never run.
+
+loaded() { [ -d "/sys/module/$1" ]; }
+
+lvs_in() { loaded lvs || modprobe lvs; }
+toa_in() { loaded toa || modprobe toa; }
+stock_in() { loaded ip_vs || modprobe -i ip_vs; }
+
+# modules_out: both products and stock leave; refusing to is a failure.
+modules_out() {
+    local m
+    for m in toa lvs; do
+        ! loaded $m || rmmod $m || fail "rmmod $m failed"
+    done
+    if loaded ip_vs; then
+        ipvsadm -C
+        # Each scheduler holds ip_vs, and the last user of a module goes first.
+        for m in $(lsmod | awk '/^ip_vs_/ {print $1}'); do rmmod "$m"; done
+        rmmod ip_vs || fail "rmmod ip_vs failed"
+    fi
+}
+
+# adm ARGUMENTS...: our CLI in the director.
+adm() { in_ns director ipvsadm-rs "$@"; }
+
+# stock ARGUMENTS...: Debian's ipvsadm in the director.
+stock() { in_ns director ipvsadm "$@"; }
+
+# service -t|-u PORT SERVER:PORT...: a FULLNAT service on the VIP with round robin and the first local address.
+service() {
+    local proto=$1 port=$2 server; shift 2
+    adm -A "$proto" "$VIP:$port" -s rr
+    adm -P "$proto" "$VIP:$port" -z $LIP1
+    for server; do adm -a "$proto" "$VIP:$port" -r "$server" --fullnat; done
+}
+
+# vs_set NAME VALUE / vs_get NAME: a setting under net.ipv4.vs of the director.
+vs_set() { in_ns director sysctl -qw "net.ipv4.vs.$1=$2"; }
+vs_get() { in_ns director sysctl -n "net.ipv4.vs.$1"; }
+
+# drops NAME: how often the director dropped a packet for that reason.
+drops() { adm -L --drops --json | jq -r --arg n "$1" '[.drops[]? // .[]? | select(.name == $n) | .count] | add // 0'; }
+
+# conns: how many connections the director has.
+conns() { in_ns director tail -n +2 /proc/net/ip_vs_conn | grep -c . || true; }
+
+# conn_state STATE: how many of them are in that state.
+conn_state() { in_ns director tail -n +2 /proc/net/ip_vs_conn | awk -v s="$1" '$8 == s' | grep -c . || true; }

@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# Real servers and clients. Each of them is started, then waited for until it listens.
+# Sourced, never run.
+
+# nginx_on NS [LISTEN]: answers every request with `NS <client address>`, serves /big.bin from its directory, and
+# writes `<address>:<port> <request>` in $TMP/NS/access.log. LISTEN defaults to 80.
+nginx_on() {
+    local ns=$1 listen=${2:-80} dir=$TMP/$1
+    mkdir -p "$dir/www"
+    cat >"$dir/nginx.conf" <<CONF
+worker_processes 1; daemon on; pid $dir/nginx.pid; error_log $dir/error.log;
+events { worker_connections 1024; }
+http {
+    log_format peer '\$remote_addr:\$remote_port \$request_uri';
+    access_log $dir/access.log peer;
+    client_body_temp_path $dir/body; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
+    client_max_body_size 100m; sendfile on; keepalive_requests 100000;
+    server {
+        listen $listen; root $dir/www; dav_methods PUT;
+        location = / { default_type text/plain; return 200 "$ns \$remote_addr\n"; }
+        location / { try_files \$uri =404; dav_methods PUT; }
+    }
+}
+CONF
+    chmod -R a+rwX "$TMP"
+    in_ns "$ns" nginx -c "$dir/nginx.conf" -g 'user root;'
+    wait_for listens "$ns" tcp "${listen##*:}"
+}
+
+# nginx_log NS: what it logged so far.
+nginx_log() { cat "$TMP/$1/access.log" 2>/dev/null; }
+
+# get [CURL OPTIONS...]: one request to the VIP's port 80 from the client.
+get() { in_ns client curl -sS --max-time 20 "$@" "http://$VIP/"; }
+
+# background NS NAME COMMAND...: runs it in the namespace with its output in $TMP/NAME.log; its pid is in $TMP/NAME.pid.
+background() {
+    local ns=$1 name=$2; shift 2
+    in_ns "$ns" setsid "$@" >"$TMP/$name.log" 2>&1 </dev/null 3>&- &
+    printf '%s' $! >"$TMP/$name.pid"
+}
+pid_of() { cat "$TMP/$1.pid"; }
+
+# echo_udp NS PORT: sends every datagram back with the server's name and the peer it saw in front.
+echo_udp() {
+    background "$1" "udp-$1-$2" python3 "$LIB/echo.py" udp "$2" "$1"
+    wait_for listens "$1" udp "$2"
+}
+
+# echo_tcp NS PORT [LISTEN ADDRESS]: a line of `NS <peer address> <peer port> <own address> <own port>` upon accept, then echo.
+echo_tcp() {
+    background "$1" "tcp-$1-$2" python3 "$LIB/echo.py" tcp "$2" "$1" "${3:-0.0.0.0}"
+    wait_for listens "$1" tcp "$2"
+}

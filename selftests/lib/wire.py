@@ -1,0 +1,215 @@
+"""Conversations made by hand: both ends are packet sockets, so that one test sends exactly what it wants at one
+side of the director and sees exactly what leaves at the other.
+
+The ends have addresses which nobody owns (lib/topology.sh: raw_ends), so no kernel answers for them. The process
+stays on one CPU: there, a packet sent later cannot overtake one sent before, and a mark that arrives proves that
+whatever has not arrived by then was dropped. No test waits for a time to pass.
+"""
+import fcntl
+import os
+import select
+import socket
+import struct
+import time
+
+from packet import Packet, Tcp, Udp
+
+ETH_P_IP = 0x0800
+SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
+VNET_NEEDS_CSUM, VNET_DATA_VALID, VNET_GSO_TCPV4 = 1, 2, 1
+PATIENCE = 20.0  # seconds that something which must come may take under emulation
+CLONE_NEWNET = 0x40000000
+
+VIP, LIP1, LIP2 = "10.1.0.100", "10.9.0.1", "10.9.0.2"
+RAW_CLIENT, RAW_S1, RAW_S2 = "10.1.0.7", "10.2.0.7", "10.3.0.7"
+
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+class inside:
+    """`with inside("director"):` the sockets opened belong to that namespace."""
+
+    def __init__(self, ns):
+        self.path = f"/run/netns/{ns}"
+
+    def __enter__(self):
+        self.home = os.open("/proc/self/ns/net", os.O_RDONLY)
+        fd = os.open(self.path, os.O_RDONLY)
+        os.setns(fd, CLONE_NEWNET)
+        os.close(fd)
+
+    def __exit__(self, *_):
+        os.setns(self.home, CLONE_NEWNET)
+        os.close(self.home)
+
+
+def mac_of(ns, dev):
+    with inside(ns), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        return fcntl.ioctl(s, 0x8927, struct.pack("256s", dev.encode()))[18:24]
+
+
+class Missing(AssertionError):
+    """A packet that should have come did not."""
+
+
+class End:
+    """One end: an address in a namespace behind a device whose other end is the director's."""
+
+    def __init__(self, ns, dev, addr, peer_dev, peer_ns="director"):
+        self.name, self.addr = ns, addr
+        with inside(ns):
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+            self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+            self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+            self.sock.bind((dev, ETH_P_IP))
+        self.ether = mac_of(peer_ns, peer_dev) + mac_of(ns, dev) + struct.pack("!H", ETH_P_IP)
+
+    def send(self, packet, gso_size=0, partial=False):
+        """Sends a Packet or bytes. With `partial` the L4 checksum is left to the device (CHECKSUM_PARTIAL);
+        `gso_size` makes it one big TCP packet of segments that size."""
+        data = packet if isinstance(packet, bytes) else packet.build()
+        vnet = bytes(10)
+        if partial or gso_size:
+            head = (data[0] & 15) * 4
+            tcp = data[9] == 6
+            at = head + (16 if tcp else 6)
+            pseudo_sum = pseudo_of(data, head)
+            data = data[:at] + struct.pack("!H", pseudo_sum) + data[at + 2:]
+            hdr_len = 14 + head + ((data[head + 12] >> 4) * 4 if tcp else 8)
+            vnet = struct.pack("<BBHHHH", VNET_NEEDS_CSUM, VNET_GSO_TCPV4 if gso_size else 0, hdr_len, gso_size,
+                               14 + head, 16 if tcp else 6)
+        self.sock.send(vnet + self.ether + data)
+
+    def _next(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            return None
+        data = self.sock.recv(70000)
+        flags, gso_type, _, gso_size, start, offset = struct.unpack("<BBHHHH", data[:10])
+        partial = bool(flags & VNET_NEEDS_CSUM)
+        p = Packet.parse(data[24:], partial=partial)
+        p.partial, p.gso_size = partial, gso_size if gso_type else 0
+        if partial and not isinstance(p.l4, bytes):
+            head = 20 + len(p.options)
+            if (start, offset) != (14 + head, {6: 16, 17: 6}[p.proto]):
+                p.problems.append(f"csum_start {start} offset {offset}")
+        return p
+
+    def recv(self, match=None, sound=True):
+        """The next packet that matches (all do by default) and is for nobody else; its checksums and lengths have
+        to be right unless `sound` is off."""
+        deadline, others = time.monotonic() + PATIENCE, []
+        while (p := self._next(deadline)) is not None:
+            if (match(p) if match else p.dst == self.addr and not is_mark(p)):
+                if sound and p.problems:
+                    raise AssertionError(f"{self.name} got a packet with a bad {', '.join(p.problems)}: {p}")
+                return p
+            others.append(str(p))
+        raise Missing(f"{self.name} got nothing that matches; it got: {others}")
+
+    def all_until_mark(self, sender):
+        """Everything for this end that was sent before now. `sender` is the end the packets come from; a mark is
+        sent by plain forwarding and what came before it is returned."""
+        mark = Packet(sender.addr, self.addr, Udp(9, 9, b"mark%d" % time.monotonic_ns()))
+        sender.send(mark)
+        got, deadline = [], time.monotonic() + PATIENCE
+        while (p := self._next(deadline)) is not None:
+            if is_mark(p):
+                if p.l4.payload == mark.l4.payload:
+                    return got
+            elif p.dst == self.addr:
+                got.append(p)
+        raise Missing(f"{self.name} did not get the mark")
+
+    def nothing(self, sender):
+        """Asserts that nothing came."""
+        got = self.all_until_mark(sender)
+        assert not got, f"{self.name} got what should have been dropped: {[str(p) for p in got]}"
+
+    def drain(self):
+        while select.select([self.sock], [], [], 0)[0]:
+            self.sock.recv(70000)
+
+
+def is_mark(p):
+    return isinstance(p.l4, Udp) and p.l4.dport == 9
+
+
+def pseudo_of(data, head):
+    from packet import checksum
+    length = len(data) - head
+    return ~checksum(data[12:20] + struct.pack("!BBH", 0, data[9], length)) & 0xFFFF
+
+
+class Wire:
+    """The two raw ends of the basic topology."""
+
+    def __init__(self):
+        self.client = End("client", "eth0", RAW_CLIENT, "client")
+        self.server = End("s1", "eth0", RAW_S1, "s1")
+        self.server2 = End("s2", "eth0", RAW_S2, "s2")
+
+    def drain(self):
+        for end in (self.client, self.server, self.server2):
+            end.drain()
+
+
+class Flow:
+    """One TCP connection over the director. Sequence numbers of its methods are relative: 0 is the SYN, 1 the
+    first byte of data, each end in its own numbers; `delta` is what the director adds to the client's."""
+
+    def __init__(self, wire, cport, vport=80, c_isn=1_000_000, s_isn=7_000_000, client=RAW_CLIENT, vip=VIP):
+        self.w, self.cport, self.vport, self.c_isn, self.s_isn = wire, cport, vport, c_isn, s_isn
+        self.caddr, self.vip = client, vip
+        self.lip = self.lport = self.rport = self.delta = None
+
+    def client_packet(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
+        tcp = Tcp(self.cport, self.vport, self.c_isn + seq, (self.s_isn + ack) if "A" in flags else 0, flags,
+                  options=options, payload=payload)
+        return Packet(self.caddr, self.vip, tcp, **ip)
+
+    def server_packet(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
+        """What the server says: its acknowledgements are in the numbers it saw, that is with delta."""
+        tcp = Tcp(self.rport, self.lport, self.s_isn + seq, (self.c_isn + self.delta + ack) if "A" in flags else 0,
+                  flags, options=options, payload=payload)
+        return Packet(self.w.server.addr, self.lip, tcp, **ip)
+
+    def to_server(self, packet, **how):
+        self.w.client.send(packet, **how)
+        return self.w.server.recv(lambda p: p.dst == self.w.server.addr and p.proto == packet.l4.proto and not is_mark(p))
+
+    def to_client(self, packet, **how):
+        self.w.server.send(packet, **how)
+        return self.w.client.recv(lambda p: p.dst == self.caddr and p.proto == packet.l4.proto and not is_mark(p))
+
+    def client_sends(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
+        return self.to_server(self.client_packet(flags, seq, ack, payload, options, **ip))
+
+    def server_sends(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
+        return self.to_client(self.server_packet(flags, seq, ack, payload, options, **ip))
+
+    def syn(self, options=b""):
+        """Sends the SYN; remembers the local address, port and delta it left with, and returns what left."""
+        got = self.client_sends("S", seq=0, options=options)
+        self.lip, self.lport, self.rport = got.src, got.l4.sport, got.l4.dport
+        self.delta = (got.l4.seq - self.c_isn) % 2**32
+        return got
+
+    def syn_ack(self, options=b""):
+        return self.server_sends("SA", seq=0, ack=1, options=options)
+
+    def open(self, options=b"", server_options=b""):
+        """The whole handshake."""
+        self.syn(options)
+        self.syn_ack(server_options)
+        self.client_sends("A")
+        return self
+
+    def established(self, options=b"", server_options=b""):
+        """The handshake and one byte each way, acknowledged: the phase in which TOA is inserted is over."""
+        self.open(options, server_options)
+        self.client_sends("PA", payload=b"c")
+        self.server_sends("PA", ack=2, payload=b"s")
+        self.client_sends("A", seq=2, ack=2)
+        return self
