@@ -26,6 +26,7 @@
 )]
 
 #[cfg(test)]
+#[macro_use]
 extern crate std;
 
 pub mod addr;
