@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef LVS_HELPERS_DATA_H
+#define LVS_HELPERS_DATA_H
+
+#include <linux/netfilter.h>
+#include <linux/skbuff.h>
+#include <linux/spinlock.h>
+#include <net/dst.h>
+#include <net/net_namespace.h>
+
+/* What lvs_skb_traits() packs: everything the packet path asks of the bit
+ * fields, in one call.
+ */
+#define LVS_SKB_TO_THIS_HOST	(1 << 0)
+#define LVS_SKB_IPVS_PROPERTY	(1 << 1)
+#define LVS_SKB_CSUM_PARTIAL	(1 << 2)
+#define LVS_SKB_GSO		(1 << 3)
+#define LVS_SKB_HAS_DST		(1 << 4)
+#define LVS_SKB_LOCAL_ROUTE	(1 << 5)
+#define LVS_SKB_HAS_SOCKET	(1 << 6)
+#define LVS_SKB_GSO_FRAGLIST	(1 << 7)
+
+struct rtable;
+
+u32 lvs_skb_traits(const struct sk_buff *skb);
+u32 lvs_skb_mark(const struct sk_buff *skb);
+void lvs_skb_mark_done(struct sk_buff *skb);
+int lvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
+struct skb_shared_info *lvs_skb_shinfo(const struct sk_buff *skb);
+void lvs_skb_forget_checksum(struct sk_buff *skb);
+void lvs_skb_move_checksum_start(struct sk_buff *skb, int by);
+void lvs_skb_set_headers(struct sk_buff *skb, unsigned int transport);
+void lvs_skb_gso_changed(struct sk_buff *skb);
+bool lvs_skb_gso_fits(const struct sk_buff *skb, unsigned int mtu);
+u16 lvs_skb_checksum_l4(struct sk_buff *skb, unsigned int offset, unsigned int len,
+			__be32 saddr, __be32 daddr, u8 protocol);
+u16 lvs_skb_checksum_icmp(struct sk_buff *skb, unsigned int offset);
+struct dst_entry *lvs_skb_dst(const struct sk_buff *skb);
+void lvs_skb_dst_set_noref(struct sk_buff *skb, struct dst_entry *dst);
+void lvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst);
+void lvs_skb_drop(struct sk_buff *skb);
+struct net_device *lvs_skb_dev(const struct sk_buff *skb);
+struct sk_buff *lvs_alloc_skb(unsigned int headroom, unsigned int len, gfp_t flags);
+int lvs_ip4_input_route(struct sk_buff *skb);
+void lvs_icmp4_send(struct sk_buff *skb, int type, int code, u32 info);
+void lvs_ip4_send(struct net *net, struct sk_buff *skb);
+struct dst_entry *lvs_ip4_route(struct net *net, __be32 daddr, __be32 saddr, u32 mark, u8 dsfield);
+bool lvs_dst_usable(struct dst_entry *dst);
+bool lvs_dst_is_local(const struct dst_entry *dst);
+void lvs_dst_hold(struct dst_entry *dst);
+void lvs_dst_release(struct dst_entry *dst);
+u32 lvs_dst_mtu(const struct dst_entry *dst);
+bool lvs_ip4_address_is_local(struct net *net, __be32 addr);
+bool lvs_ip4_address_is_unicast(struct net *net, __be32 addr);
+bool lvs_tcp4_port_is_taken(struct net *net, __be32 raddr, __be16 rport, __be32 laddr, u16 lport);
+void lvs_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *key);
+void lvs_spin_lock_bh(spinlock_t *lock);
+void lvs_spin_unlock_bh(spinlock_t *lock);
+void *lvs_per_cpu_ptr(void __percpu *ptr, unsigned int cpu);
+unsigned int lvs_next_possible_cpu(unsigned int from);
+void lvs_this_cpu_add(u64 __percpu *counter, u64 value);
+bool lvs_net_ratelimit(void);
+u64 lvs_coarse_ms(void);
+
+#endif

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe wrappers for the kernel interfaces that the `kernel` crate lacks.
+//!
+//! One file for each C subsystem. All of the project's `unsafe` code is here
+//! and in the table crate; the modules themselves have none. This crate knows
+//! nothing of load balancing: what it shares with the modules are packet
+//! formats ([`lvs_wire`]).
+//!
+//! # Context
+//!
+//! Each item says where it may be used: *may sleep* (process context), *any*
+//! (softirq too). What must be inside an RCU read section takes a
+//! [`rcu::ReadLock`].
+
+#![deny(unsafe_op_in_unsafe_fn)]
+
+/// C types and functions: the `kernel` crate's own bindings and, beside them,
+/// those that it lacks.
+#[allow(
+    clippy::all,
+    dead_code,
+    improper_ctypes,
+    missing_docs,
+    non_camel_case_types,
+    non_snake_case,
+    non_upper_case_globals,
+    unreachable_pub,
+    unsafe_op_in_unsafe_fn,
+    unused_imports
+)]
+pub(crate) mod bindings {
+    use ::kernel::ffi;
+    pub(crate) use ::kernel::bindings::*;
+
+    type __kernel_size_t = usize;
+    type __kernel_ssize_t = isize;
+    type __kernel_ptrdiff_t = isize;
+
+    include!(env!("LVS_BINDINGS"));
+}
+
+pub mod gfp;
+pub mod lock;
+pub mod net;
+pub mod netfilter;
+pub mod percpu;
+pub mod random;
+pub mod rcu;
+pub mod route;
+pub mod skb;
+pub mod slab;
+pub mod time;

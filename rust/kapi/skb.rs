@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Packets.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+
+mod icmp;
+
+
+pub use icmp::Answer;
+
+
+use crate::{bindings, gfp::Gfp, net::Net, rcu, route::Route};
+use core::{mem::ManuallyDrop, ptr::NonNull, slice};
+
+/// A packet, `struct sk_buff`, whose data begin at the network header.
+///
+/// Dropping it drops the packet.
+///
+/// # Invariants
+///
+/// The value owns the `sk_buff`, and `len - data_len` bytes from `data` are in
+/// linear memory.
+pub struct Packet(NonNull<bindings::sk_buff>);
+
+// SAFETY: A packet belongs to no CPU.
+unsafe impl Send for Packet {}
+
+/// No memory to make a part of the packet readable or writable, or the packet
+/// is shorter than that part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+/// Who reassembles fragments; each keeps its own queues (`ip_defrag_users`).
+#[derive(Clone, Copy)]
+pub enum DefragUser {
+    /// On the way in, before or after routing.
+    In,
+    /// On the way through.
+    Forward,
+    /// Made by this host.
+    Out,
+}
+
+/// What the packet's bit fields say.
+#[derive(Clone, Copy)]
+pub struct Traits(u32);
+
+impl Traits {
+    fn has(self, bit: u32) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// The link layer addressed it to this host.
+    #[inline]
+    pub fn to_this_host(self) -> bool {
+        self.has(bindings::LVS_SKB_TO_THIS_HOST)
+    }
+
+    /// A load balancer in this kernel has already handled it.
+    #[inline]
+    pub fn is_done(self) -> bool {
+        self.has(bindings::LVS_SKB_IPVS_PROPERTY)
+    }
+
+    /// Its checksum is to be finished by the device that sends it.
+    #[inline]
+    pub fn checksum_is_partial(self) -> bool {
+        self.has(bindings::LVS_SKB_CSUM_PARTIAL)
+    }
+
+    /// It stands for several packets.
+    #[inline]
+    pub fn is_gso(self) -> bool {
+        self.has(bindings::LVS_SKB_GSO)
+    }
+
+    /// It stands for several packets, kept as a list.
+    #[inline]
+    pub fn is_fraglist(self) -> bool {
+        self.has(bindings::LVS_SKB_GSO_FRAGLIST)
+    }
+
+    /// It has been routed.
+    #[inline]
+    pub fn is_routed(self) -> bool {
+        self.has(bindings::LVS_SKB_HAS_DST)
+    }
+}
+
+impl Packet {
+    /// # Safety
+    ///
+    /// The caller must own `skb`, and passes it on.
+    #[inline]
+    pub(crate) unsafe fn from_raw(skb: *mut bindings::sk_buff) -> Self {
+        // INVARIANT: By the caller's promise.
+        // SAFETY: An owned packet's address is not null.
+        Self(unsafe { NonNull::new_unchecked(skb) })
+    }
+
+    /// The C structure.
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.0.as_ptr()
+    }
+
+    /// Passes the ownership on.
+    #[inline]
+    pub(crate) fn into_raw(self) -> *mut bindings::sk_buff {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// A new packet of `len` zero bytes with `headroom` before them. Any
+    /// context. `None`: no memory.
+    pub fn zeroed(headroom: u32, len: u32) -> Option<Self> {
+        // SAFETY: No requirement.
+        let skb = unsafe { bindings::lvs_alloc_skb(headroom, len, Gfp::Atomic.raw()) };
+        // INVARIANT: New, hence ours.
+        NonNull::new(skb).map(Self)
+    }
+
+    /// Its length from the network header on, in bytes.
+    #[inline]
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u32 {
+        // SAFETY: Owned by the type invariant.
+        unsafe { (*self.as_ptr()).len }
+    }
+
+    /// How much of it is in linear memory.
+    #[inline]
+    fn linear_len(&self) -> u32 {
+        // SAFETY: Owned by the type invariant.
+        let (len, paged) = unsafe { ((*self.as_ptr()).len, (*self.as_ptr()).data_len) };
+        len.wrapping_sub(paged)
+    }
+
+    /// What the bit fields say. Any context.
+    #[inline]
+    pub fn traits(&self) -> Traits {
+        // SAFETY: Owned by the type invariant.
+        Traits(unsafe { bindings::lvs_skb_traits(self.as_ptr()) })
+    }
+
+    /// The mark that rules gave it.
+    #[inline]
+    pub fn mark(&self) -> u32 {
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_mark(self.as_ptr()) }
+    }
+
+    /// The bytes that are in linear memory already.
+    #[inline]
+    pub fn linear(&self) -> &[u8] {
+        // SAFETY: By the type invariant; nobody writes while `self` is borrowed.
+        unsafe { slice::from_raw_parts((*self.as_ptr()).data, self.linear_len() as usize) }
+    }
+
+    /// Makes the first `len` bytes linear and returns all that are. Any
+    /// context.
+    ///
+    /// # Errors
+    ///
+    /// The packet is shorter, or no memory.
+    #[inline]
+    pub fn pull(&mut self, len: u32) -> Result<&[u8], Unavailable> {
+        let linear = self.linear_len();
+        if len > linear {
+            if len > self.len() {
+                return Err(Unavailable);
+            }
+            // CAST: Smaller than the packet, which is smaller than 2^31.
+            let more = len.wrapping_sub(linear) as i32;
+            // SAFETY: Owned; `more` bytes are there, by the check above.
+            if unsafe { bindings::__pskb_pull_tail(self.as_ptr(), more) }.is_null() {
+                return Err(Unavailable);
+            }
+        }
+        Ok(self.linear())
+    }
+
+    /// Makes the first `len` bytes linear and ours alone, to be written. Any
+    /// context.
+    ///
+    /// # Errors
+    ///
+    /// The packet is shorter, or no memory.
+    #[inline]
+    pub fn writable(&mut self, len: u32) -> Result<&mut [u8], Unavailable> {
+        // SAFETY: Owned by the type invariant.
+        if unsafe { bindings::skb_ensure_writable(self.as_ptr(), len) } != 0 {
+            return Err(Unavailable);
+        }
+        // SAFETY: The bytes are linear and in no other packet, by the call;
+        // `self` is borrowed for as long.
+        Ok(unsafe { slice::from_raw_parts_mut((*self.as_ptr()).data, len as usize) })
+    }
+
+    /// Collects the fragments of an IPv4 datagram. Any context.
+    ///
+    /// `None`: the fragment was kept (or dropped); else the whole datagram.
+    pub fn defragment(self, net: &Net, user: DefragUser) -> Option<Self> {
+        let user = match user {
+            DefragUser::In => bindings::ip_defrag_users_IP_DEFRAG_VS_IN,
+            DefragUser::Forward => bindings::ip_defrag_users_IP_DEFRAG_VS_FWD,
+            DefragUser::Out => bindings::ip_defrag_users_IP_DEFRAG_VS_OUT,
+        };
+        let skb = self.into_raw();
+        // SAFETY: The packet is passed on; with 0 it comes back, whole.
+        if unsafe { bindings::ip_defrag(net.as_ptr(), skb, user) } != 0 {
+            return None;
+        }
+        // SAFETY: As above.
+        Some(unsafe { Self::from_raw(skb) })
+    }
+
+    /// Whether all its packets pass a link of `mtu` bytes. Any context.
+    pub fn fits(&self, mtu: u32) -> bool {
+        if !self.traits().is_gso() {
+            return self.len() <= mtu;
+        }
+        // SAFETY: Owned; a GSO packet, as the function asks.
+        unsafe { bindings::lvs_skb_gso_fits(self.as_ptr(), mtu) }
+    }
+
+    /// Sends the packet along `route`, through the hooks of what this host
+    /// sends. Our own hooks and connection tracking pass it by. Any context.
+    pub fn send(self, net: &Net, rcu: &rcu::ReadLock, route: &Route) {
+        let skb = self.into_raw();
+        // SAFETY: The packet is passed on. The route outlives the read
+        // section, which covers all that is done without a reference; whoever
+        // keeps the packet for longer takes one (`skb_dst_force`).
+        unsafe {
+            bindings::lvs_skb_mark_done(skb);
+            bindings::lvs_skb_dst_set_noref(skb, route.as_ptr(rcu));
+            bindings::lvs_ip4_send(net.as_ptr(), skb);
+        }
+    }
+}
+
+impl Drop for Packet {
+    fn drop(&mut self) {
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_drop(self.as_ptr()) };
+    }
+}

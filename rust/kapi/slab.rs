@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Slab caches of one type.
+//!
+//! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
+
+use crate::bindings;
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
+use crate::gfp::Gfp;
+use kernel::prelude::*;
+
+/// A cache of objects of type `T`.
+///
+/// # Invariants
+///
+/// The pointer is to a live cache whose objects have the size and alignment of
+/// `T`.
+pub struct Cache<T>(NonNull<bindings::kmem_cache>, PhantomData<fn() -> T>);
+
+// SAFETY: The allocator does its own locking.
+unsafe impl<T> Send for Cache<T> {}
+// SAFETY: As above.
+unsafe impl<T> Sync for Cache<T> {}
+
+impl<T> Cache<T> {
+    /// Creates the cache that `/proc/slabinfo` shows as `name`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EINVAL` for a type too large for a slab.
+    pub fn new(name: &'static CStr) -> Result<Self> {
+        let size = u32::try_from(size_of::<T>()).map_err(|_| EINVAL)?;
+        let mut args = bindings::kmem_cache_args {
+            align: u32::try_from(align_of::<T>()).map_err(|_| EINVAL)?,
+            ..Default::default()
+        };
+        // SAFETY: The name lives forever, the arguments until the call is
+        // over. No merging: the objects are counted by their own name.
+        let cache = unsafe {
+            bindings::__kmem_cache_create_args(
+                name.as_char_ptr(),
+                size,
+                &mut args,
+                1 << bindings::_slab_flag_bits__SLAB_NO_MERGE,
+            )
+        };
+        // INVARIANT: Made with the size and alignment of `T`.
+        NonNull::new(cache)
+            .map(|cache| Self(cache, PhantomData))
+            .ok_or(ENOMEM)
+    }
+
+    /// Memory for one object, not initialised; to be given back by
+    /// [`Cache::free`]. Context as `gfp` says. `None`: no memory.
+    #[inline]
+    pub fn allocate(&self, gfp: Gfp) -> Option<NonNull<MaybeUninit<T>>> {
+        // SAFETY: The cache is live by the type invariant.
+        NonNull::new(unsafe { bindings::kmem_cache_alloc_noprof(self.0.as_ptr(), gfp.raw()) })
+            .map(NonNull::cast)
+    }
+
+    /// Gives memory back. The object in it is not dropped. Any context.
+    ///
+    /// # Safety
+    ///
+    /// `object` must come from this cache and must not be used again.
+    #[inline]
+    pub unsafe fn free(&self, object: NonNull<MaybeUninit<T>>) {
+        // SAFETY: By the caller's promise.
+        unsafe { bindings::kmem_cache_free(self.0.as_ptr(), object.as_ptr().cast()) };
+    }
+}
+
+impl<T> Drop for Cache<T> {
+    fn drop(&mut self) {
+        // SAFETY: The cache is live, and every object is back: whoever holds
+        // one holds a reference to the cache too.
+        unsafe { bindings::kmem_cache_destroy(self.0.as_ptr()) };
+    }
+}
