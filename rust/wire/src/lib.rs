@@ -31,4 +31,12 @@ extern crate std;
 
 pub mod addr;
 pub mod csum;
+pub mod icmp;
+pub mod ip;
+pub mod ipv4;
+pub mod ipv6;
 pub mod netlink;
+pub mod options;
+pub mod tcp;
+pub mod toa;
+pub mod udp;

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! TCP options (RFC 9293 section 3.2): one is a kind, mostly a length, and data.
+//!
+//! [`Options`] yields each option, padding included, and ends at the first
+//! that is malformed with an [`Error`] that says how.
+//!
+//! ```
+//! use lvs_wire::options::{Options, Value};
+//! let mut options = Options::new(&[2, 4, 5, 0xb4, 1, 1, 4, 2]);
+//! let first = options.next().unwrap()?;
+//! assert!(matches!(first.value(), Value::Mss(1460)));
+//! # Ok::<(), lvs_wire::options::Error>(())
+//! ```
+
+/// The kinds that this crate knows (IANA, "TCP Option Kind Numbers").
+pub mod kind {
+    /// Nothing but padding follows.
+    pub const END: u8 = 0;
+    /// Padding of one byte.
+    pub const NOP: u8 = 1;
+    /// Maximum segment size.
+    pub const MSS: u8 = 2;
+    /// Window scale.
+    pub const WINDOW_SCALE: u8 = 3;
+    /// Selective acknowledgments permitted.
+    pub const SACK_PERMITTED: u8 = 4;
+    /// Selective acknowledgment.
+    pub const SACK: u8 = 5;
+    /// Timestamps.
+    pub const TIMESTAMPS: u8 = 8;
+    /// MD5 signature (RFC 2385).
+    pub const MD5: u8 = 19;
+    /// Authentication (RFC 5925).
+    pub const AO: u8 = 29;
+    /// Multipath TCP.
+    pub const MPTCP: u8 = 30;
+    /// Fast Open cookie.
+    pub const FAST_OPEN: u8 = 34;
+    /// Accurate ECN, order 0.
+    pub const ACC_ECN0: u8 = 172;
+    /// Accurate ECN, order 1.
+    pub const ACC_ECN1: u8 = 174;
+    /// Experiment 1: TOA of IPv6 clients at some balancers.
+    pub const EXPERIMENT_1: u8 = 253;
+    /// Experiment 2: TOA.
+    pub const EXPERIMENT_2: u8 = 254;
+}
+
+/// How an option is malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The last byte is a kind that needs a length.
+    NoLength,
+    /// A length under 2, which would not even cover itself.
+    TooShort,
+    /// A length that reaches beyond the header.
+    PastEnd,
+}
+
+/// An iterator over options. It ends after an error.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Options<'a> {
+    /// The options in `bytes`, which is all that follows the fixed header.
+    #[inline]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The first well-formed option of a kind that no malformed one precedes.
+    #[inline]
+    pub fn find(self, kind: u8) -> Option<TcpOption<'a>> {
+        self.map_while(Result::ok)
+            .find(|option| option.kind == kind)
+    }
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = Result<TcpOption<'a>, Error>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (len, error) = match *self.rest {
+            [] => return None,
+            [kind::END, ..] => (self.rest.len(), None),
+            [kind::NOP, ..] => (1, None),
+            [_] => (0, Some(Error::NoLength)),
+            [_, 0 | 1, ..] => (0, Some(Error::TooShort)),
+            [_, len, ..] => (usize::from(len), None),
+        };
+        let (bytes, rest) = match (self.rest.split_at_checked(len), error) {
+            (Some(split), None) => split,
+            (_, error) => {
+                self.rest = &[];
+                return Some(Err(error.unwrap_or(Error::PastEnd)));
+            }
+        };
+        self.rest = rest;
+        let kind = *bytes.first()?;
+        Some(Ok(TcpOption { kind, bytes }))
+    }
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpOption<'a> {
+    /// The kind, see [`kind`](mod@kind).
+    pub kind: u8,
+    /// The whole option: kind, length and data. One byte of a NOP; of
+    /// [`kind::END`] itself and everything behind it.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> TcpOption<'a> {
+    /// What follows kind and length.
+    #[inline]
+    pub fn data(&self) -> &'a [u8] {
+        self.bytes.get(2..).unwrap_or(&[])
+    }
+
+    /// What the option says.
+    #[inline]
+    pub fn value(&self) -> Value<'a> {
+        match (self.kind, self.data()) {
+            (kind::END, _) => Value::End,
+            (kind::NOP, _) => Value::Nop,
+            (kind::MSS, &[a, b]) => Value::Mss(u16::from_be_bytes([a, b])),
+            (kind::WINDOW_SCALE, &[shift]) => Value::WindowScale(shift),
+            (kind::SACK_PERMITTED, []) => Value::SackPermitted,
+            (kind::SACK, data) => match SackBlocks::parse(data) {
+                Some(blocks) => Value::Sack(blocks),
+                None => Value::BadLength,
+            },
+            (kind::TIMESTAMPS, &[a, b, c, d, e, f, g, h]) => Value::Timestamps {
+                value: u32::from_be_bytes([a, b, c, d]),
+                echo: u32::from_be_bytes([e, f, g, h]),
+            },
+            (kind::MSS | kind::WINDOW_SCALE | kind::SACK_PERMITTED | kind::TIMESTAMPS, _) => {
+                Value::BadLength
+            }
+            (kind::ACC_ECN0 | kind::ACC_ECN1, _) => Value::AccEcn,
+            (kind::MD5, _) => Value::Md5,
+            (kind::AO, _) => Value::Ao,
+            _ => Value::Other,
+        }
+    }
+}
+
+/// What an option says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Nothing but padding follows.
+    End,
+    /// Padding.
+    Nop,
+    /// Maximum segment size.
+    Mss(u16),
+    /// Window scale, as a shift.
+    WindowScale(u8),
+    /// Selective acknowledgments permitted.
+    SackPermitted,
+    /// Selective acknowledgment.
+    Sack(SackBlocks<'a>),
+    /// Timestamps (RFC 7323).
+    Timestamps {
+        /// The sender's clock.
+        value: u32,
+        /// The clock of the receiver that it echoes.
+        echo: u32,
+    },
+    /// Accurate ECN counters.
+    AccEcn,
+    /// MD5 signature.
+    Md5,
+    /// Authentication.
+    Ao,
+    /// A known kind with a length that it cannot have.
+    BadLength,
+    /// A kind that is not interpreted here.
+    Other,
+}
+
+/// The blocks of a selective acknowledgment (RFC 2018), one to four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SackBlocks<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> SackBlocks<'a> {
+    #[inline]
+    fn parse(data: &'a [u8]) -> Option<Self> {
+        (!data.is_empty() && data.len() & 7 == 0).then_some(Self { rest: data })
+    }
+}
+
+impl Iterator for SackBlocks<'_> {
+    /// Left and right edge.
+    type Item = (u32, u32);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u32, u32)> {
+        let (&[a, b, c, d, e, f, g, h], rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some((
+            u32::from_be_bytes([a, b, c, d]),
+            u32::from_be_bytes([e, f, g, h]),
+        ))
+    }
+}
+
+/// Up to four option kinds.
+///
+/// # Invariants
+///
+/// The first kinds are those of the set, each once; the others are 0, which is
+/// the kind of no option with data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct KindSet([u8; KindSet::MAX]);
+
+/// Why bytes are not a set of kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KindError {
+    /// More than [`KindSet::MAX`].
+    TooMany,
+    /// A kind that TCP itself uses.
+    Reserved(u8),
+    /// A kind that is there twice.
+    Duplicate(u8),
+}
+
+impl KindSet {
+    /// Kinds that a set holds at most.
+    pub const MAX: usize = 4;
+
+    /// No kind.
+    pub const EMPTY: KindSet = KindSet([0; KindSet::MAX]);
+
+    /// The kind that TOA has had since it was invented: 254.
+    pub const TOA: KindSet = KindSet([kind::EXPERIMENT_2, 0, 0, 0]);
+
+    /// A set of the kinds in `kinds`.
+    ///
+    /// # Errors
+    ///
+    /// One [`KindError`] per cause.
+    pub fn new(kinds: &[u8]) -> Result<Self, KindError> {
+        let mut set = KindSet::EMPTY;
+        if kinds.len() > Self::MAX {
+            return Err(KindError::TooMany);
+        }
+        for (slot, &kind) in set.0.iter_mut().zip(kinds) {
+            if is_reserved(kind) {
+                return Err(KindError::Reserved(kind));
+            }
+            if kinds.iter().filter(|&&other| other == kind).count() > 1 {
+                return Err(KindError::Duplicate(kind));
+            }
+            // INVARIANT: not 0, which is reserved, and in `kinds` once.
+            *slot = kind;
+        }
+        Ok(set)
+    }
+
+    /// Whether `kind` is in the set.
+    #[inline]
+    pub fn contains(&self, kind: u8) -> bool {
+        kind != 0 && self.0.contains(&kind)
+    }
+
+    /// Whether the set holds no kind.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0[0] == 0
+    }
+
+    /// The kinds in the order in which they were given.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = u8> + '_ {
+        self.0.iter().copied().take_while(|&kind| kind != 0)
+    }
+
+    /// The set as one word, 0 for [`KindSet::EMPTY`]: for storing it in an
+    /// atomic.
+    #[inline]
+    pub const fn to_bits(self) -> u32 {
+        u32::from_be_bytes(self.0)
+    }
+
+    /// The set of a word that [`to_bits`](Self::to_bits) made; `None` for any
+    /// other word.
+    pub fn from_bits(bits: u32) -> Option<Self> {
+        let bytes = bits.to_be_bytes();
+        let len = bytes.iter().take_while(|&&kind| kind != 0).count();
+        let set = Self::new(bytes.get(..len)?).ok()?;
+        (set.to_bits() == bits).then_some(set)
+    }
+}
+
+/// Whether a kind means something to TCP, so that it cannot carry a TOA.
+fn is_reserved(kind: u8) -> bool {
+    matches!(
+        kind,
+        0..=8
+            | kind::MD5
+            | kind::AO
+            | kind::MPTCP
+            | kind::FAST_OPEN
+            | kind::ACC_ECN0
+            | kind::ACC_ECN1
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    const VECTOR: &[u8] = &[
+        2, 4, 0x05, 0xb4, // MSS 1460
+        4, 2, // SACK permitted
+        8, 10, 0, 0, 0, 1, 0, 0, 0, 2, // timestamps 1, 2
+        1, // NOP
+        3, 3, 7, // window scale 7
+        5, 10, 0, 0, 0, 3, 0, 0, 0, 4, // SACK, one block
+        172, 2, // AccECN
+        19, 2, 29, 2, 254, 2, // MD5, AO, TOA without their data
+        0, 9, // end, garbage
+    ];
+
+    #[test]
+    fn each_kind_is_read() {
+        let values: Vec<_> = Options::new(VECTOR).map(|o| o.unwrap().value()).collect();
+        let Value::Sack(blocks) = values[5] else {
+            panic!("{values:?}")
+        };
+        assert_eq!(blocks.collect::<Vec<_>>(), [(3, 4)]);
+        assert_eq!(
+            values,
+            [
+                Value::Mss(1460),
+                Value::SackPermitted,
+                Value::Timestamps { value: 1, echo: 2 },
+                Value::Nop,
+                Value::WindowScale(7),
+                Value::Sack(blocks),
+                Value::AccEcn,
+                Value::Md5,
+                Value::Ao,
+                Value::Other,
+                Value::End,
+            ]
+        );
+        assert_eq!(Options::new(VECTOR).last().unwrap().unwrap().bytes, [0, 9]);
+        assert_eq!(Options::new(VECTOR).find(3).unwrap().bytes, [3, 3, 7]);
+        assert_eq!(Options::new(VECTOR).find(30), None);
+    }
+
+    #[test]
+    fn every_truncation_is_named() {
+        for option in Options::new(VECTOR)
+            .map(Result::unwrap)
+            .filter(|o| o.kind > 1)
+        {
+            for n in 1..option.bytes.len() {
+                let error = Options::new(&option.bytes[..n])
+                    .last()
+                    .unwrap()
+                    .unwrap_err();
+                let expected = if n == 1 {
+                    Error::NoLength
+                } else {
+                    Error::PastEnd
+                };
+                assert_eq!(error, expected, "{n} bytes of {option:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_does_not_cover_itself_is_too_short() {
+        for len in [0, 1] {
+            let mut options = Options::new(&[1, 5, 5, 1]);
+            assert!(options.next().unwrap().is_ok());
+            assert_eq!(
+                Options::new(&[254, len, 1, 1]).next(),
+                Some(Err(Error::TooShort))
+            );
+            assert_eq!(options.next(), Some(Err(Error::PastEnd)));
+            assert_eq!(options.next(), None);
+        }
+    }
+
+    #[test]
+    fn a_known_kind_with_a_wrong_length_says_so() {
+        for bytes in [
+            &[2, 3, 0][..],
+            &[3, 2],
+            &[4, 3, 0],
+            &[5, 2],
+            &[5, 3, 0],
+            &[8, 4, 0, 0],
+        ] {
+            let option = Options::new(bytes).next().unwrap().unwrap();
+            assert_eq!(option.value(), Value::BadLength, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_set_refuses_what_tcp_uses() {
+        assert_eq!(KindSet::new(&[1, 2, 3, 4, 5]), Err(KindError::TooMany));
+        for kind in [0, 1, 2, 3, 4, 5, 8, 19, 29, 30, 34, 172, 174] {
+            assert_eq!(KindSet::new(&[254, kind]), Err(KindError::Reserved(kind)));
+        }
+        assert_eq!(
+            KindSet::new(&[254, 253, 254]),
+            Err(KindError::Duplicate(254))
+        );
+    }
+
+    #[test]
+    fn a_set_survives_a_round_trip() {
+        for kinds in [&[][..], &[254], &[254, 253], &[252, 200, 254, 253]] {
+            let set = KindSet::new(kinds).unwrap();
+            assert_eq!(set.iter().collect::<Vec<_>>(), kinds);
+            assert_eq!(KindSet::from_bits(set.to_bits()), Some(set));
+            assert_eq!(set.is_empty(), kinds.is_empty());
+            assert!((0..=255).all(|k| set.contains(k) == kinds.contains(&k)));
+        }
+        assert_eq!(KindSet::new(&[254]), Ok(KindSet::TOA));
+        assert_eq!(KindSet::new(&[]), Ok(KindSet::default()));
+        for bits in [0x0000_00fe, 0xfe00_fd00, 0xfefe_0000, 0x0200_0000] {
+            assert_eq!(KindSet::from_bits(bits), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn options_never_overlap_nor_leave_a_gap(bytes in proptest::collection::vec(any::<u8>(), 0..=40)) {
+            let mut at = 0;
+            for option in Options::new(&bytes) {
+                let Ok(option) = option else { return Ok(()) };
+                prop_assert_eq!(&bytes[at..at + option.bytes.len()], option.bytes);
+                prop_assert_eq!(option.kind, option.bytes[0]);
+                option.value();
+                at += option.bytes.len();
+            }
+            prop_assert_eq!(at, bytes.len());
+        }
+    }
+}
