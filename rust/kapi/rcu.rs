@@ -93,6 +93,22 @@ impl Drop for Exit {
     }
 }
 
+/// The place in an object that the queue of what waits for a grace period
+/// uses.
+pub type Head = bindings::callback_head;
+
+/// Calls `callback` with `head` after a grace period. Any context.
+///
+/// # Safety
+///
+/// `head` must be in memory that nobody else uses until the callback has run,
+/// and the caller must wait for the callback ([`barrier`]) before its text is
+/// unloaded.
+pub unsafe fn call(head: *mut Head, callback: unsafe extern "C" fn(*mut Head)) {
+    // SAFETY: By the caller's promise.
+    unsafe { bindings::call_rcu(head, Some(callback)) };
+}
+
 #[repr(C)]
 struct Node<T> {
     head: UnsafeCell<bindings::callback_head>,
@@ -160,7 +176,7 @@ impl<T: Send + Sync> Drop for Boxed<T> {
         );
         // SAFETY: The head is in a live node that is queued once, here, and
         // freed by the callback; the module waits for it (`Exit`).
-        unsafe { bindings::call_rcu(head, Some(Self::release)) };
+        unsafe { call(head, Self::release) };
     }
 }
 

@@ -4,9 +4,9 @@
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
-use crate::bindings;
+use crate::{bindings, gfp::Gfp, rcu};
 use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
-use crate::gfp::Gfp;
+
 use kernel::prelude::*;
 
 /// A cache of objects of type `T`.
@@ -51,7 +51,7 @@ impl<T> Cache<T> {
     }
 
     /// Memory for one object, not initialised; to be given back by
-    /// [`Cache::free`]. Context as `gfp` says. `None`: no memory.
+    /// [`free_object`]. Context as `gfp` says. `None`: no memory.
     #[inline]
     pub fn allocate(&self, gfp: Gfp) -> Option<NonNull<MaybeUninit<T>>> {
         // SAFETY: The cache is live by the type invariant.
@@ -59,20 +59,25 @@ impl<T> Cache<T> {
             .map(NonNull::cast)
     }
 
-    /// Gives memory back. The object in it is not dropped. Any context.
-    ///
-    /// # Safety
-    ///
-    /// `object` must come from this cache and must not be used again.
-    #[inline]
-    pub unsafe fn free(&self, object: NonNull<MaybeUninit<T>>) {
-        // SAFETY: By the caller's promise.
-        unsafe { bindings::kmem_cache_free(self.0.as_ptr(), object.as_ptr().cast()) };
-    }
+}
+
+/// Gives an object's memory back to the cache that it came from, whichever
+/// that is. The object in it is not dropped. Any context.
+///
+/// # Safety
+///
+/// `object` must come from [`Cache::allocate`] of a cache that is still there,
+/// and must not be used again.
+pub unsafe fn free_object<T>(object: NonNull<T>) {
+    // SAFETY: `kfree` finds the cache by the address; the rest is the
+    // caller's promise.
+    unsafe { bindings::kfree(object.as_ptr().cast()) };
 }
 
 impl<T> Drop for Cache<T> {
     fn drop(&mut self) {
+        // Objects that wait for a grace period are given back by callbacks.
+        rcu::barrier();
         // SAFETY: The cache is live, and every object is back: whoever holds
         // one holds a reference to the cache too.
         unsafe { bindings::kmem_cache_destroy(self.0.as_ptr()) };

@@ -1,2 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "control.h"
+
+#include <net/netns/generic.h>
+
+void *lvs_net_generic(const struct net *net, unsigned int id)
+{
+	return net_generic(net, id);
+}
+
+struct net *lvs_dev_net(const struct net_device *dev)
+{
+	return dev_net(dev);
+}
+
+struct nlattr *lvs_nla_nest_start(struct sk_buff *skb, int attrtype)
+{
+	return nla_nest_start(skb, attrtype);
+}
+
+struct nlattr *lvs_nla_nest_start_noflag(struct sk_buff *skb, int attrtype)
+{
+	return nla_nest_start_noflag(skb, attrtype);
+}
+
+void lvs_nla_nest_end(struct sk_buff *skb, struct nlattr *start)
+{
+	nla_nest_end(skb, start);
+}
+
+void lvs_nla_nest_cancel(struct sk_buff *skb, struct nlattr *start)
+{
+	nla_nest_cancel(skb, start);
+}
+
+int lvs_genlmsg_reply(struct sk_buff *skb, struct genl_info *info)
+{
+	return genlmsg_reply(skb, info);
+}
+
+int lvs_genlmsg_multicast_netns(const struct genl_family *family, struct net *net,
+				struct sk_buff *skb, unsigned int group, gfp_t flags)
+{
+	return genlmsg_multicast_netns(family, net, skb, 0, group, flags);
+}
+
+int lvs_notifier_from_errno(int err)
+{
+	return notifier_from_errno(err);
+}
+
+void lvs_init_delayed_work(struct delayed_work *work, work_func_t func)
+{
+	INIT_DELAYED_WORK(work, func);
+}
+
+bool lvs_queue_delayed_work(struct delayed_work *work, unsigned long delay)
+{
+	return queue_delayed_work(system_dfl_wq, work, delay);
+}
+
+bool lvs_mod_delayed_work(struct delayed_work *work, unsigned long delay)
+{
+	return mod_delayed_work(system_dfl_wq, work, delay);
+}
