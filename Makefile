@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# Everything a person types. What each target does is a script under tools/build or selftests; nothing but Debian's own
+# packages and the cache ($XDG_CACHE_HOME or ~/.cache, in lvs/) is used, and what is missing is fetched.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+# Variables given on the command line reach the scripts through the environment; make must not expand them first.
+export RUN SHARE ICOUNT SMP MEM KERNEL TIMEOUT V KDIR RUSTC
+
+.PHONY: help
+help: ## this list
+	@echo 'Usage: make TARGET'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+	@echo
+	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|<release>] [TIMEOUT=s]'
+	@echo '  make modules [KERNEL=<release>] [KDIR=tree with Rust metadata] [RUSTC=its compiler] [V=1]'
+
+.PHONY: demo
+demo: ## FULLNAT and TOA between two real web servers, each fact checked
+	@selftests/demo/run
+
+.PHONY: check
+check: ## every test: formats, lints, host tests, modules, machines, demo
+	@tools/build/check
+
+.PHONY: bench
+bench: ## instructions per packet beside stock IPVS, nftables and the limit
+	@selftests/bench/run
+
+.PHONY: modules
+modules: ## build/<kernel release>/{lvs,toa}.ko
+	@tools/build/modules $${KERNEL:-stock} >/dev/null
+
+.PHONY: cli
+cli: ## build/ipvsadm-rs
+	@tools/build/cli >/dev/null
+
+.PHONY: vm
+vm: ## run a script in a virtual machine with the modules
+	@selftests/vm/run
+
+.PHONY: mutants
+mutants: ## listed one-line faults, each of which a test must catch
+	@selftests/mutants/run
+
+.PHONY: test-host
+test-host: ## tests of the pure crates, on this machine
+	@tools/build/host-tests
+
+.PHONY: fmt-check
+fmt-check: ## the formatter's opinion of every crate
+	@tools/build/fmt-check
+
+.PHONY: clippy
+clippy: ## lints, warnings are errors
+	@tools/build/clippy
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+.PHONY: distclean
+distclean: clean ## remove the cache too: build root, kernel, machine images
+	@tools/build/remove-cache
