@@ -24,6 +24,7 @@
 #[macro_use]
 extern crate std;
 
+pub mod conn;
 pub mod drop_reason;
 pub mod isn;
 pub mod ports;

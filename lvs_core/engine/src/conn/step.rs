@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a packet changes: `(snapshot, segment) -> snapshot`.
+
+use super::snapshot::{
+    Seqs, State, ACTIVE, ANSWERED, CLIENT_RESET, CLIENT_SEQ, LINGERING, REPLIED, SERVER_SEQ,
+};
+use super::{Address, Conn, Dir, Protocol, Snapshot};
+use crate::tcp::state::Direction;
+use crate::tcp::{seq, Flags, TcpState};
+use crate::time::Ticks;
+use crate::timeouts::{Timeouts, LINGER_SECONDS};
+
+/// What the engine wants to know of a packet; sequence numbers as they arrived, before any rewriting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it goes.
+    pub dir: Dir,
+    /// TCP control bits, [`Flags::NONE`] for UDP.
+    pub flags: Flags,
+    /// TCP sequence number.
+    pub seq: u32,
+    /// TCP acknowledgement number, valid if ACK is set.
+    pub ack: u32,
+    /// Bytes behind the L4 header.
+    pub payload_len: u32,
+}
+
+impl Segment {
+    /// A UDP datagram.
+    #[inline]
+    #[must_use]
+    pub const fn udp(dir: Dir, payload_len: u32) -> Self {
+        Self {
+            dir,
+            flags: Flags::NONE,
+            seq: 0,
+            ack: 0,
+            payload_len,
+        }
+    }
+
+    /// The sequence number behind this segment.
+    #[inline]
+    #[must_use]
+    pub const fn end(&self) -> u32 {
+        self.seq
+            .wrapping_add(self.payload_len)
+            .wrapping_add(self.flags.sequence_length())
+    }
+}
+
+/// How a packet changed the destination's count of active connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// Not at all.
+    Unchanged,
+    /// One more active, one less inactive.
+    Activated,
+    /// One less active, one more inactive.
+    Deactivated,
+}
+
+/// What a packet does to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// What to keep from now on, `None` if that is what is kept already.
+    pub next: Option<Snapshot>,
+    /// The deadline came closer: the expiry must be moved at once.
+    pub shortened: bool,
+    /// Whether the destination's counts change.
+    pub activity: Activity,
+}
+
+impl Step {
+    const NOTHING: Self = Self {
+        next: None,
+        shortened: false,
+        activity: Activity::Unchanged,
+    };
+}
+
+impl<C: Address, S: Address> Conn<C, S> {
+    /// What `segment`, seen at `now`, does to the connection.
+    ///
+    /// An established packet inside the tick of the last change changes nothing.
+    #[inline]
+    #[must_use]
+    pub fn step(&self, snap: Snapshot, segment: &Segment, now: Ticks, timeouts: &Timeouts) -> Step {
+        let old = snap.state;
+        // Nothing that comes now keeps a connection alive that was reset.
+        if old.has(LINGERING) {
+            return Step::NOTHING;
+        }
+        let mut new = match self.protocol {
+            Protocol::Tcp => self.tcp_state(old, segment),
+            Protocol::Udp => Self::replied(old, segment),
+        };
+        let changed = new != old;
+        // Another CPU's clock may be ahead: time does not run back.
+        if now.is_after(old.last_seen()) {
+            new = new.with_last_seen(now);
+        } else if !changed {
+            return Step::NOTHING;
+        }
+        let mut next = Snapshot {
+            state: new,
+            seqs: snap.seqs,
+        };
+        if matches!(self.protocol, Protocol::Tcp) && !segment.flags.rst() {
+            next = self.with_numbers(next, old.tcp(), segment);
+        }
+        let shortened = changed
+            && self
+                .deadline(snap, timeouts)
+                .is_after(self.deadline(next, timeouts));
+        Step {
+            next: Some(next),
+            shortened,
+            activity: Self::activity(old, new),
+        }
+    }
+
+    /// When the connection expires if nothing more is seen.
+    #[inline]
+    #[must_use]
+    pub fn deadline(&self, snap: Snapshot, timeouts: &Timeouts) -> Ticks {
+        let seconds = if snap.state.has(LINGERING) {
+            LINGER_SECONDS
+        } else {
+            match self.protocol {
+                Protocol::Tcp => timeouts.tcp(self.method.timeouts(), snap.state.tcp()),
+                Protocol::Udp => timeouts.udp(),
+            }
+        };
+        snap.state.last_seen().after_seconds(seconds)
+    }
+
+    /// Both ends are reset: the entry stays [`LINGER_SECONDS`] to answer their questions.
+    ///
+    /// The caller has sent what [`Conn::expiry_resets`] returned.
+    #[must_use]
+    pub fn linger(&self, snap: Snapshot, now: Ticks) -> Step {
+        let state = snap
+            .state
+            .with_tcp(TcpState::Close)
+            .with(LINGERING)
+            .without(ACTIVE)
+            .with_last_seen(now);
+        Step {
+            next: Some(Snapshot { state, ..snap }),
+            shortened: false,
+            activity: Self::activity(snap.state, state),
+        }
+    }
+
+    #[inline]
+    fn replied(old: State, segment: &Segment) -> State {
+        match segment.dir {
+            Dir::In => old,
+            Dir::Out => old.with(REPLIED),
+        }
+    }
+
+    /// State and flags after a TCP segment.
+    #[inline]
+    fn tcp_state(&self, old: State, segment: &Segment) -> State {
+        let direction = match segment.dir {
+            Dir::Out => Direction::Output,
+            // Until a reply is seen the balancer may stand on one way only.
+            Dir::In if self.method.sees_replies() || old.has(REPLIED) => Direction::Input,
+            Dir::In => Direction::InputOnly,
+        };
+        let tcp = old.tcp().next(direction, segment.flags);
+        let mut new = Self::replied(old, segment).with_tcp(tcp);
+        new = if tcp.is_active() {
+            new.with(ACTIVE)
+        } else {
+            new.without(ACTIVE)
+        };
+        if matches!(segment.dir, Dir::Out) && self.answers(segment) {
+            new = new.with(ANSWERED);
+        }
+        if matches!(segment.dir, Dir::In) && segment.flags.rst() {
+            new = new.with(CLIENT_RESET);
+        }
+        new
+    }
+
+    /// Whether a segment of the server proves that it knows the client: it
+    /// acknowledges more than the SYN, or carries data.
+    #[inline]
+    fn answers(&self, segment: &Segment) -> bool {
+        if segment.flags.rst() {
+            return false;
+        }
+        let after_syn = self.client_isn.wrapping_add(self.isn_delta).wrapping_add(1);
+        segment.payload_len > 0 || (segment.flags.ack() && seq::after(segment.ack, after_syn))
+    }
+
+    /// The numbers of both ends after a segment: what its sender has sent, and
+    /// what it has got from the other.
+    #[inline]
+    fn with_numbers(&self, snap: Snapshot, old: TcpState, segment: &Segment) -> Snapshot {
+        let mut state = snap.state;
+        // A SYN starts anew; what is established is not moved by one.
+        let fresh = segment.flags.syn() && !matches!(old, TcpState::Established);
+        let advance = |state: &mut State, flag, kept, number, fresh: bool| {
+            let known = state.has(flag) && !fresh;
+            *state = state.with(flag);
+            if known {
+                seq::later(number, kept)
+            } else {
+                number
+            }
+        };
+        let (mut client, mut server) = (snap.seqs.client_next(), snap.seqs.server_next());
+        match segment.dir {
+            Dir::In => {
+                client = advance(&mut state, CLIENT_SEQ, client, segment.end(), fresh);
+                if segment.flags.ack() {
+                    server = advance(&mut state, SERVER_SEQ, server, segment.ack, false);
+                }
+            }
+            Dir::Out => {
+                server = advance(&mut state, SERVER_SEQ, server, segment.end(), fresh);
+                if segment.flags.ack() {
+                    let ack = segment.ack.wrapping_sub(self.isn_delta);
+                    client = advance(&mut state, CLIENT_SEQ, client, ack, false);
+                }
+            }
+        }
+        Snapshot {
+            state,
+            seqs: Seqs::new(client, server),
+        }
+    }
+
+    #[inline]
+    fn activity(old: State, new: State) -> Activity {
+        match (old.is_active(), new.is_active()) {
+            (false, true) => Activity::Activated,
+            (true, false) => Activity::Deactivated,
+            _ => Activity::Unchanged,
+        }
+    }
+}

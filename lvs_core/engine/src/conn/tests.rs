@@ -1,0 +1,721 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Every test runs for v4 clients of v4 servers, v6 of v6 and v6 of v4.
+
+use super::*;
+use crate::drop_reason::DropReason;
+use crate::tcp::state::ALL;
+use crate::tcp::Flags;
+use crate::time::Ticks;
+use crate::timeouts::{Setting, Timeouts};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use lvs_wire::addr::Family;
+use proptest::prelude::*;
+
+const SYN: Flags = Flags::SYN;
+const ACK: Flags = Flags::ACK;
+const T: Timeouts = Timeouts::DEFAULT;
+const CLIENT_ISN: u32 = 0xffff_fff0;
+const ISN: u32 = 1000;
+const SERVER_ISN: u32 = 0x8000_0000;
+
+pub(super) fn addr<A: Address>(last: u8) -> A {
+    let mut octets = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    if matches!(A::FAMILY, Family::V4) {
+        octets[..4].copy_from_slice(&[192, 0, 2, last]);
+    }
+    octets[15] = last;
+    A::from_bytes(&octets[..A::LEN]).unwrap()
+}
+
+pub(super) fn end<A: Address>(last: u8, port: u16) -> Endpoint<A> {
+    Endpoint::new(addr(last), port)
+}
+
+pub(super) fn fullnat<C: Address, S: Address>(features: Features) -> Conn<C, S> {
+    Conn::fullnat(
+        Protocol::Tcp,
+        end(1, 40_000),
+        end(2, 80),
+        end(3, 1024),
+        end(4, 8080),
+        Numbers {
+            client_isn: CLIENT_ISN,
+            isn: ISN,
+        },
+        features,
+    )
+}
+
+pub(super) const ALL_FEATURES: Features = Features {
+    toa: true,
+    lower_mss: true,
+    strip_timestamps: true,
+};
+
+fn udp<C: Address, S: Address>() -> Conn<C, S> {
+    Conn {
+        protocol: Protocol::Udp,
+        ..fullnat(Features::default())
+    }
+}
+
+/// A client segment; `at` counts from the client's ISN, `ack` from the server's.
+pub(super) fn from_client(flags: Flags, at: u32, ack: u32, payload_len: u32) -> Segment {
+    Segment {
+        dir: Dir::In,
+        flags,
+        seq: CLIENT_ISN.wrapping_add(at),
+        ack: SERVER_ISN.wrapping_add(ack),
+        payload_len,
+    }
+}
+
+/// A server segment; `at` counts from the server's ISN, `ack` from the ISN it got.
+pub(super) fn from_server(flags: Flags, at: u32, ack: u32, payload_len: u32) -> Segment {
+    Segment {
+        dir: Dir::Out,
+        flags,
+        seq: SERVER_ISN.wrapping_add(at),
+        ack: ISN.wrapping_add(ack),
+        payload_len,
+    }
+}
+
+/// Runs segments, one tick apart, and returns what is left.
+pub(super) fn run<C: Address, S: Address>(conn: &Conn<C, S>, segments: &[Segment]) -> Snapshot {
+    let mut now = Ticks::new(u32::MAX - 2);
+    let mut snap = conn.start(now);
+    for segment in segments {
+        if let Some(next) = conn.step(snap, segment, now, &T).next {
+            snap = next;
+        }
+        now = now.after_ticks(1);
+    }
+    snap
+}
+
+pub(super) fn handshake() -> [Segment; 3] {
+    [
+        from_client(SYN, 0, 0, 0),
+        from_server(SYN | ACK, 0, 1, 0),
+        from_client(ACK, 1, 1, 0),
+    ]
+}
+
+pub(super) fn established<C: Address, S: Address>(conn: &Conn<C, S>) -> Snapshot {
+    run(conn, &handshake())
+}
+
+/// Runs one generic test for the pairs of families.
+macro_rules! for_families {
+    ($($name:ident;)*) => { $(
+        mod $name {
+            use core::net::{Ipv4Addr, Ipv6Addr};
+            #[test]
+            fn v4() { super::bodies::$name::<Ipv4Addr, Ipv4Addr>(); }
+            #[test]
+            fn v6() { super::bodies::$name::<Ipv6Addr, Ipv6Addr>(); }
+            #[test]
+            fn v6_to_v4() { super::bodies::$name::<Ipv6Addr, Ipv4Addr>(); }
+        }
+    )* };
+}
+
+for_families! {
+    a_connection_is_opened_used_and_closed;
+    toa_ends_when_the_server_acknowledges_data;
+    toa_ends_when_the_server_sends_data;
+    a_busy_connection_is_written_once_a_tick;
+    time_does_not_run_back;
+    udp_is_inactive_and_kept_five_minutes;
+    a_closing_segment_shortens_at_once;
+    both_ends_are_reset_at_their_own_numbers;
+    what_is_not_established_is_not_reset;
+    a_challenge_is_answered_at_its_number;
+    a_retransmitted_syn_stays_with_its_connection;
+    a_new_syn_starts_over_where_nothing_is_lost;
+    a_removed_destination_drops_or_reschedules;
+    replies_are_never_rescheduled;
+    the_last_number_is_the_servers_view;
+}
+
+mod bodies {
+    use super::*;
+
+    pub(super) fn a_connection_is_opened_used_and_closed<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let mut snap = conn.start(Ticks::new(0));
+        assert_eq!(conn.state_name(snap), "NONE");
+        assert!(conn.is_inactive(snap));
+        let story = [
+            (from_client(SYN, 0, 0, 0), "SYN_RECV", Activity::Activated),
+            (
+                from_server(SYN | ACK, 0, 1, 0),
+                "SYN_RECV",
+                Activity::Unchanged,
+            ),
+            (
+                from_client(ACK, 1, 1, 0),
+                "ESTABLISHED",
+                Activity::Unchanged,
+            ),
+            (
+                from_client(ACK, 1, 1, 100),
+                "ESTABLISHED",
+                Activity::Unchanged,
+            ),
+            (
+                from_server(Flags::FIN | ACK, 1, 101, 50),
+                "FIN_WAIT",
+                Activity::Deactivated,
+            ),
+            (
+                from_client(Flags::FIN | ACK, 101, 52, 0),
+                "TIME_WAIT",
+                Activity::Unchanged,
+            ),
+            (
+                from_server(ACK, 52, 102, 0),
+                "TIME_WAIT",
+                Activity::Unchanged,
+            ),
+        ];
+        for (segment, state, activity) in story {
+            let step = conn.step(snap, &segment, Ticks::new(1), &T);
+            assert_eq!(step.activity, activity, "{segment:?}");
+            snap = step.next.unwrap_or(snap);
+            assert_eq!(conn.state_name(snap), state, "{segment:?}");
+        }
+        assert!(conn.yields_port(snap));
+        let (state, seqs) = snap.to_words();
+        assert_eq!(Snapshot::from_words(state, seqs), snap);
+        assert_eq!(State::from_word(state).to_word(), state);
+    }
+
+    pub(super) fn toa_ends_when_the_server_acknowledges_data<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let mut snap = established(&conn);
+        assert!(conn.inserts_toa(snap));
+        // The handshake again, a RST, and the client's own data prove nothing.
+        for segment in [
+            from_server(SYN | ACK, 0, 1, 0),
+            from_server(Flags::RST | ACK, 1, 500, 0),
+            from_client(ACK, 1, 1, 100),
+        ] {
+            assert!(conn.inserts_toa(
+                conn.step(snap, &segment, Ticks::new(9), &T)
+                    .next
+                    .unwrap_or(snap)
+            ));
+        }
+        // One byte acknowledged does, inside the tick of the last change.
+        let last = snap.state.last_seen();
+        snap = conn
+            .step(snap, &from_server(ACK, 1, 2, 0), last, &T)
+            .next
+            .unwrap();
+        assert!(!conn.inserts_toa(snap) && snap.state.server_answered());
+    }
+
+    pub(super) fn toa_ends_when_the_server_sends_data<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let step = conn.step(snap, &from_server(ACK, 1, 1, 1), snap.state.last_seen(), &T);
+        assert!(!conn.inserts_toa(step.next.unwrap()));
+        // Without the feature there is none to end.
+        let plain = fullnat::<C, S>(Features::default());
+        assert!(!plain.inserts_toa(established(&plain)));
+    }
+
+    pub(super) fn a_busy_connection_is_written_once_a_tick<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let answered = [from_server(ACK, 1, 1, 100)];
+        let all: std::vec::Vec<_> = handshake().into_iter().chain(answered).collect();
+        let mut snap = run(&conn, &all);
+        let now = snap.state.last_seen();
+        for n in 0..100 {
+            let step = conn.step(snap, &from_client(ACK, 1 + n, 101, 1), now, &T);
+            assert_eq!(step.next, None);
+            assert!(!step.shortened);
+        }
+        let later = now.after_ticks(1);
+        snap = conn
+            .step(snap, &from_client(ACK, 200, 101, 1), later, &T)
+            .next
+            .unwrap();
+        assert_eq!(snap.state.last_seen(), later);
+        assert_eq!(conn.deadline(snap, &T), later.after_seconds(900));
+    }
+
+    pub(super) fn time_does_not_run_back<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let before = Ticks::new(snap.state.last_seen().get().wrapping_sub(5));
+        assert_eq!(
+            conn.step(snap, &from_client(ACK, 1, 1, 9), before, &T).next,
+            None
+        );
+        let closed = conn.step(snap, &from_client(Flags::RST, 1, 1, 0), before, &T);
+        let next = closed.next.unwrap();
+        assert_eq!(next.state.last_seen(), snap.state.last_seen());
+        assert_eq!(next.state.tcp(), TcpState::Close);
+    }
+
+    pub(super) fn udp_is_inactive_and_kept_five_minutes<C: Address, S: Address>() {
+        let conn = udp::<C, S>();
+        let now = Ticks::new(7);
+        let snap = conn.start(now);
+        assert_eq!(conn.state_name(snap), "UDP");
+        assert_eq!(
+            conn.step(snap, &Segment::udp(Dir::In, 10), now, &T).next,
+            None
+        );
+        let step = conn.step(snap, &Segment::udp(Dir::Out, 10), now.after_ticks(3), &T);
+        let next = step.next.unwrap();
+        assert!(next.state.is_replied() && conn.is_inactive(next));
+        assert_eq!(step.activity, Activity::Unchanged);
+        assert!(!step.shortened);
+        assert_eq!(
+            conn.deadline(next, &T),
+            now.after_ticks(3).after_seconds(300)
+        );
+        assert!(!conn.yields_port(next));
+        assert_eq!(conn.expiry_resets(next), None);
+        let mut syn = Segment::udp(Dir::In, 10);
+        syn.flags = SYN;
+        assert_eq!(
+            conn.admit(next, &syn, GONE, POLICY_EXPIRE),
+            Admission::Reschedule
+        );
+        assert_eq!(
+            conn.admit(next, &syn, QUIET, POLICY_EXPIRE),
+            Admission::Continue
+        );
+    }
+
+    pub(super) fn a_closing_segment_shortens_at_once<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let now = snap.state.last_seen().after_ticks(2);
+        let fin = conn.step(snap, &from_client(Flags::FIN | ACK, 1, 1, 0), now, &T);
+        assert!(fin.shortened);
+        assert_eq!(
+            conn.deadline(fin.next.unwrap(), &T),
+            now.after_seconds(T.get(Setting::FullnatCloseWait))
+        );
+        // Lengthening does not.
+        let start = conn.start(now);
+        assert!(
+            !conn
+                .step(start, &from_client(SYN, 0, 0, 0), now, &T)
+                .shortened
+        );
+        // What is shorter is a matter of the settings.
+        let mut odd = T;
+        odd.set(Setting::FullnatCloseWait, 1000).unwrap();
+        assert!(
+            !conn
+                .step(snap, &from_client(Flags::FIN | ACK, 1, 1, 0), now, &odd)
+                .shortened
+        );
+    }
+
+    pub(super) fn both_ends_are_reset_at_their_own_numbers<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let mut all = handshake().to_vec();
+        all.push(from_client(ACK, 1, 1, 100));
+        all.push(from_server(ACK, 1, 101, 1000));
+        all.push(from_client(ACK, 101, 1001, 0));
+        let snap = run(&conn, &all);
+        let (client, server) = conn.expiry_resets(snap).unwrap();
+        assert_eq!(
+            client,
+            Reset {
+                src: conn.virt,
+                dst: conn.client,
+                seq: SERVER_ISN + 1001,
+                ack: CLIENT_ISN.wrapping_add(101)
+            }
+        );
+        assert_eq!(
+            server,
+            Reset {
+                src: conn.local,
+                dst: conn.real,
+                seq: ISN + 101,
+                ack: SERVER_ISN + 1001
+            }
+        );
+        assert_eq!(server.probe_seq(), ISN + 100);
+        // Old segments do not turn the numbers back.
+        all.push(from_client(ACK, 1, 1, 50));
+        assert_eq!(
+            conn.expiry_resets(run(&conn, &all)).unwrap(),
+            (client, server)
+        );
+    }
+
+    pub(super) fn what_is_not_established_is_not_reset<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        for tcp in ALL {
+            let other = Snapshot {
+                state: snap.state.with_tcp(tcp),
+                ..snap
+            };
+            assert_eq!(
+                conn.expiry_resets(other).is_some(),
+                tcp == TcpState::Established
+            );
+        }
+        // A connection that began with a bare ACK of the client is established
+        // without a word from the server.
+        let half = run(&conn, &[from_client(Flags::SYN, 0, 0, 0)]);
+        let half = Snapshot {
+            state: half.state.with_tcp(TcpState::Established),
+            ..half
+        };
+        assert_eq!(conn.expiry_resets(half), None);
+    }
+
+    pub(super) fn a_challenge_is_answered_at_its_number<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let challenge = from_client(ACK, 77, 5000, 0);
+        assert_eq!(conn.linger_answer(snap, &challenge), None);
+        let now = snap.state.last_seen().after_seconds(900);
+        let step = conn.linger(snap, now);
+        assert_eq!(step.activity, Activity::Deactivated);
+        let snap = step.next.unwrap();
+        assert!(snap.state.is_lingering());
+        assert_eq!(conn.deadline(snap, &T), now.after_seconds(3));
+        assert_eq!(
+            conn.linger_answer(snap, &challenge),
+            Some(Answer::ToClient(Reset {
+                src: conn.virt,
+                dst: conn.client,
+                seq: SERVER_ISN + 5000,
+                ack: CLIENT_ISN.wrapping_add(77)
+            }))
+        );
+        assert_eq!(
+            conn.linger_answer(snap, &from_server(ACK, 9, 88, 4)),
+            Some(Answer::ToServer(Reset {
+                src: conn.local,
+                dst: conn.real,
+                seq: ISN + 88,
+                ack: SERVER_ISN + 13
+            }))
+        );
+        for silent in [
+            from_client(Flags::RST | ACK, 1, 1, 0),
+            from_client(SYN, 0, 0, 0),
+        ] {
+            assert_eq!(conn.linger_answer(snap, &silent), None);
+        }
+        // Nothing keeps it alive.
+        let step = conn.step(snap, &challenge, now.after_seconds(2), &T);
+        assert_eq!(
+            (step.next, step.shortened, step.activity),
+            (None, false, Activity::Unchanged)
+        );
+    }
+
+    pub(super) fn a_retransmitted_syn_stays_with_its_connection<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let syn = from_client(SYN, 0, 0, 0);
+        let snap = run(&conn, &[syn]);
+        assert_eq!(conn.admit(snap, &syn, UP, POLICY), Admission::Continue);
+        let again = conn
+            .step(snap, &syn, snap.state.last_seen().after_seconds(1), &T)
+            .next
+            .unwrap();
+        assert_eq!(again.state.tcp(), TcpState::SynRecv);
+        assert!(conn.inserts_toa(again));
+        assert_eq!(again.seqs, snap.seqs);
+    }
+
+    pub(super) fn a_new_syn_starts_over_where_nothing_is_lost<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let other = from_client(SYN, 5_000_000, 0, 0);
+        let snap = established(&conn);
+        for tcp in ALL {
+            let snap = Snapshot {
+                state: snap.state.with_tcp(tcp),
+                ..snap
+            };
+            for mode in 0..4 {
+                let policy = ReusePolicy {
+                    conn_reuse_mode: mode,
+                    ..POLICY
+                };
+                let over = matches!(
+                    tcp,
+                    TcpState::TimeWait | TcpState::Close | TcpState::FinWait
+                );
+                let expected = if over {
+                    Admission::Reschedule
+                } else {
+                    Admission::Continue
+                };
+                assert_eq!(
+                    conn.admit(snap, &other, UP, policy),
+                    expected,
+                    "{tcp:?} {mode}"
+                );
+                // The same number, or an answer to the server's SYN: by mode alone.
+                for same in [
+                    from_client(SYN, 0, 0, 0),
+                    from_client(SYN | ACK, 5_000_000, 0, 0),
+                ] {
+                    let expected = if mode != 0 && tcp.is_over() {
+                        Admission::Reschedule
+                    } else {
+                        Admission::Continue
+                    };
+                    assert_eq!(
+                        conn.admit(snap, &same, UP, policy),
+                        expected,
+                        "{tcp:?} {mode}"
+                    );
+                }
+            }
+        }
+        // A handshake: left alone once the server has answered, unless the client gave up.
+        let asked = run(&conn, &handshake()[..1]);
+        assert_eq!(conn.admit(asked, &other, UP, POLICY), Admission::Reschedule);
+        let answered = run(&conn, &handshake()[..2]);
+        assert_eq!(
+            conn.admit(answered, &other, UP, POLICY),
+            Admission::Continue
+        );
+        let given_up = conn
+            .step(
+                answered,
+                &from_client(Flags::RST, 1, 1, 0),
+                Ticks::new(99),
+                &T,
+            )
+            .next
+            .unwrap();
+        assert_eq!(given_up.state.tcp(), TcpState::SynRecv);
+        assert_eq!(
+            conn.admit(given_up, &other, UP, POLICY),
+            Admission::Reschedule
+        );
+    }
+
+    pub(super) fn a_removed_destination_drops_or_reschedules<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let data = from_client(ACK, 1, 1, 10);
+        assert_eq!(conn.admit(snap, &data, UP, POLICY), Admission::Continue);
+        assert_eq!(
+            conn.admit(snap, &data, GONE, POLICY),
+            Admission::Drop(DropReason::DestinationGone)
+        );
+        assert_eq!(
+            conn.admit(snap, &data, GONE, POLICY_EXPIRE),
+            Admission::Reschedule
+        );
+        // Weight 0: a SYN is rescheduled, with expire_nodest_conn, even of an
+        // established connection; the rest goes on.
+        let syn = from_client(SYN, 0, 0, 0);
+        assert_eq!(conn.admit(snap, &syn, QUIET, POLICY), Admission::Continue);
+        assert_eq!(
+            conn.admit(snap, &syn, QUIET, POLICY_EXPIRE),
+            Admission::Reschedule
+        );
+        assert_eq!(
+            conn.admit(snap, &data, QUIET, POLICY_EXPIRE),
+            Admission::Continue
+        );
+    }
+
+    pub(super) fn replies_are_never_rescheduled<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let reply = from_server(SYN | ACK, 0, 1, 0);
+        assert_eq!(
+            conn.admit(snap, &reply, GONE, POLICY_EXPIRE),
+            Admission::Continue
+        );
+    }
+
+    pub(super) fn the_last_number_is_the_servers_view<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        assert_eq!(conn.last_sent(conn.start(Ticks::new(0))), None);
+        let mut all = handshake().to_vec();
+        all.push(from_client(Flags::FIN | ACK, 1, 1, 1000));
+        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
+        // A RST's numbers are not believed.
+        all.push(from_client(Flags::RST, 1_000_000, 0, 0));
+        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
+    }
+}
+
+const UP: DestStatus = DestStatus {
+    available: true,
+    weight: 1,
+};
+const QUIET: DestStatus = DestStatus {
+    available: true,
+    weight: 0,
+};
+const GONE: DestStatus = DestStatus {
+    available: false,
+    weight: 1,
+};
+const POLICY: ReusePolicy = ReusePolicy::DEFAULT;
+const POLICY_EXPIRE: ReusePolicy = ReusePolicy {
+    expire_nodest_conn: true,
+    ..ReusePolicy::DEFAULT
+};
+
+#[test]
+fn nat_shows_the_client_itself() {
+    let conn = Conn::<Ipv4Addr, Ipv4Addr>::nat(
+        Protocol::Tcp,
+        end(1, 40_000),
+        end(2, 80),
+        end(4, 80),
+        CLIENT_ISN,
+    );
+    assert_eq!(conn.local, conn.client);
+    assert_eq!((conn.isn_delta, conn.mss_lower), (0, 0));
+    assert!(!conn.has_toa() && !conn.strips_timestamps());
+    let snap = conn.start(Ticks::new(0));
+    let syn = from_client(SYN, 0, 0, 0);
+    let open = conn.step(snap, &syn, Ticks::new(0), &T).next.unwrap();
+    assert_eq!(conn.deadline(open, &T), Ticks::new(0).after_seconds(60));
+    // NAT reuses by conn_reuse_mode alone.
+    for (tcp, mode, expected) in [
+        (TcpState::TimeWait, 1, Admission::Reschedule),
+        (TcpState::TimeWait, 0, Admission::Continue),
+        (TcpState::FinWait, 3, Admission::Continue),
+    ] {
+        let snap = Snapshot {
+            state: open.state.with_tcp(tcp),
+            ..open
+        };
+        let policy = ReusePolicy {
+            conn_reuse_mode: mode,
+            ..POLICY
+        };
+        assert_eq!(
+            conn.admit(snap, &from_client(SYN, 99, 0, 0), UP, policy),
+            expected
+        );
+    }
+}
+
+#[test]
+fn room_for_the_option_is_asked_for_only_if_there_is_one() {
+    let lower = |toa, lower_mss| {
+        fullnat::<Ipv4Addr, Ipv4Addr>(Features {
+            toa,
+            lower_mss,
+            ..Features::default()
+        })
+        .mss_lower
+    };
+    assert_eq!(
+        [
+            lower(true, true),
+            lower(true, false),
+            lower(false, true),
+            lower(false, false)
+        ],
+        [8, 0, 0, 0]
+    );
+    assert_eq!(fullnat::<Ipv6Addr, Ipv6Addr>(ALL_FEATURES).mss_lower, 20);
+    assert_eq!(fullnat::<Ipv6Addr, Ipv4Addr>(ALL_FEATURES).mss_lower, 20);
+    let datagrams = Conn::<Ipv4Addr, Ipv4Addr>::fullnat(
+        Protocol::Udp,
+        end(1, 1),
+        end(2, 2),
+        end(3, 3),
+        end(4, 4),
+        Numbers::default(),
+        ALL_FEATURES,
+    );
+    assert!(!datagrams.has_toa() && !datagrams.strips_timestamps() && datagrams.mss_lower == 0);
+}
+
+#[test]
+fn protocols_and_methods_have_their_numbers() {
+    for number in 0..=u8::MAX {
+        let protocol = Protocol::from_number(number);
+        assert_eq!(protocol.is_some(), [6, 17].contains(&number));
+        assert!(protocol.is_none_or(|p| p.number() == number));
+    }
+    assert_eq!([Protocol::Tcp.name(), Protocol::Udp.name()], ["TCP", "UDP"]);
+    assert_eq!([Method::Nat.number(), Method::Fullnat.number()], [0, 5]);
+}
+
+fn segment() -> impl Strategy<Value = Segment> {
+    (
+        any::<bool>(),
+        any::<u8>(),
+        any::<u32>(),
+        any::<u32>(),
+        0..70_000_u32,
+    )
+        .prop_map(|(is_in, flags, seq, ack, payload_len)| Segment {
+            dir: if is_in { Dir::In } else { Dir::Out },
+            flags: Flags::from_byte(flags),
+            seq,
+            ack,
+            payload_len,
+        })
+}
+
+proptest! {
+    /// The laws of a step, for whatever is sent.
+    #[test]
+    fn any_segment_leaves_a_lawful_snapshot(
+        segments in prop::collection::vec((segment(), 0..3_u32), 1..40),
+        origin in any::<u32>(),
+    ) {
+        let conn = fullnat::<Ipv4Addr, Ipv4Addr>(ALL_FEATURES);
+        let mut now = Ticks::new(origin);
+        let mut snap = conn.start(now);
+        let mut active = 0;
+        for (segment, wait) in segments {
+            now = now.after_ticks(wait);
+            let before = conn.deadline(snap, &T);
+            let step = conn.step(snap, &segment, now, &T);
+            let after = step.next.unwrap_or(snap);
+            // The counts follow the state, whatever the order of segments.
+            active += match step.activity {
+                Activity::Activated => 1,
+                Activity::Deactivated => -1,
+                Activity::Unchanged => 0,
+            };
+            prop_assert_eq!(active, i32::from(after.state.tcp().is_active()));
+            prop_assert_eq!(after.state.is_active(), active == 1);
+            // A deadline that came closer is always reported.
+            prop_assert_eq!(step.shortened, before.is_after(conn.deadline(after, &T)));
+            // Answered and replied are never taken back.
+            prop_assert!(!snap.state.server_answered() || after.state.server_answered());
+            prop_assert!(!snap.state.is_replied() || after.state.is_replied());
+            prop_assert_eq!(after.state.last_seen(), now);
+            // The same segment in the same tick changes no more than the state.
+            if let Some(again) = conn.step(after, &segment, now, &T).next {
+                prop_assert_ne!(again.state, after.state);
+            }
+            snap = after;
+        }
+    }
+
+    #[test]
+    fn any_word_is_a_state(word in any::<u64>(), seqs in any::<u64>(), segment in segment()) {
+        let conn = fullnat::<Ipv6Addr, Ipv6Addr>(ALL_FEATURES);
+        let snap = Snapshot::from_words(word, seqs);
+        let _ = conn.step(snap, &segment, Ticks::new(0), &T);
+        let _ = conn.deadline(snap, &T);
+        prop_assert_eq!(snap.to_words(), (word, seqs));
+        prop_assert_eq!(snap.state.last_seen().get(), (word >> 32) as u32);
+    }
+}
