@@ -6,8 +6,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
-# Variables given on the command line reach the scripts through the environment; make must not expand them first.
-export RUN SHARE ICOUNT SMP MEM KERNEL TIMEOUT V KDIR RUSTC
+# Variables given on the command line (RUN, KDIR, ...) reach the scripts through the environment: make exports those.
 
 .PHONY: help
 help: ## this list
