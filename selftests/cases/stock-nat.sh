@@ -24,7 +24,7 @@ test_requests_go_to_both_servers() {
 }
 
 test_udp_comes_back() {
-    same "s1 $CLIENT 4321 hello" "$(in_ns client bash -c "echo -n hello | socat -t 5 - udp:$VIP:5000,sourceport=4321")"
+    same "s1 $CLIENT 4321 hello" "$(ask_udp client $VIP 5000 hello 4321)"
 }
 
 test_counters_and_captures_agree() {

@@ -17,7 +17,7 @@ captured() {
         read -r pid ns dev <"$TMP/$name.capture"
         rm "$TMP/$name.capture"
         wait_for mark_seen "$name" "$ns" "$dev"
-        kill -INT "$pid"; wait_for gone "$pid"
+        kill -TERM "$pid"; wait_for gone "$pid"
     fi
     tcpdump -r "$TMP/$name.pcap" -n "$@" 'not udp port 9' 2>/dev/null
 }

@@ -19,7 +19,8 @@ fail() { note "$*"; exit 1; }
 # skip TEXT...: the fact cannot be tried here (kselftest's exit code 4).
 skip() { printf '%s' "$*" >"$TMP/skip"; exit 4; }
 
-now_ms() { local t=${EPOCHREALTIME/[.,]/}; printf '%s' $((t / 1000)); }
+# now_ms NAME: sets NAME to the time in milliseconds. No subshell: under emulation a fork costs tens of them.
+now_ms() { printf -v "$1" '%s' $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
 # fact_lines: the functions of the case, in the order of the file.
 fact_lines() { sed -n 's/^\(test_[a-z0-9_]*\)().*/\1/p' "$0"; }
@@ -28,13 +29,13 @@ fact_lines() { sed -n 's/^\(test_[a-z0-9_]*\)().*/\1/p' "$0"; }
 # of a compound command is tested, so it is run plainly and its status read afterwards).
 run_one() {
     local number=$1 name=$2 function=$3 start rc ms
-    start=$(now_ms)
+    now_ms start
     rm -f "$TMP/skip"
     set +e
     ( set -e; "$function" ) >"$TMP/out" 2>&1
     rc=$?
     set +e
-    ms=$(($(now_ms) - start))
+    now_ms ms; ms=$((ms - start))
     case $rc in
     0) printf '  ok %d %s # %d ms\n' "$number" "$name" "$ms" >&3 ;;
     4) printf '  ok %d %s # SKIP %s\n' "$number" "$name" "$(cat "$TMP/skip" 2>/dev/null)" >&3 ;;

@@ -41,14 +41,17 @@ background() {
 }
 pid_of() { cat "$TMP/$1.pid"; }
 
+# ask_udp NS ADDRESS PORT TEXT [SOURCE PORT]: sends a datagram until one comes back, and prints that.
+ask_udp() { in_ns "$1" python3 -IS "$LIB/ask.py" "$2" "$3" "$4" "${5:-0}"; }
+
 # echo_udp NS PORT: sends every datagram back with the server's name and the peer it saw in front.
 echo_udp() {
-    background "$1" "udp-$1-$2" python3 "$LIB/echo.py" udp "$2" "$1"
+    background "$1" "udp-$1-$2" python3 -IS "$LIB/echo.py" udp "$2" "$1"
     wait_for listens "$1" udp "$2"
 }
 
 # echo_tcp NS PORT [LISTEN ADDRESS]: a line of `NS <peer address> <peer port> <own address> <own port>` upon accept, then echo.
 echo_tcp() {
-    background "$1" "tcp-$1-$2" python3 "$LIB/echo.py" tcp "$2" "$1" "${3:-0.0.0.0}"
+    background "$1" "tcp-$1-$2" python3 -IS "$LIB/echo.py" tcp "$2" "$1" "${3:-0.0.0.0}"
     wait_for listens "$1" tcp "$2"
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs inside the VM: the cases named in the file `suite`, one after another, as KTAP subtests.
 # A case that hangs is ended after CASE_SECONDS and counts as failed.
-cd "$(dirname "$0")/.." || exit 1
+cd /share || exit 1
 mapfile -t cases <suite
 echo "KTAP version 1"
 echo "1..${#cases[@]}"

@@ -10,9 +10,11 @@ wait_for() { wait_within "$WAIT_SECONDS" "$@"; }
 
 # wait_within SECONDS COMMAND...
 wait_within() {
-    local end=$(($(now_ms) + $1 * 1000)); shift
+    local now end; now_ms now
+    end=$((now + $1 * 1000)); shift
     until "$@" >"$TMP/wait" 2>&1; do
-        if [ "$(now_ms)" -gt "$end" ]; then
+        now_ms now
+        if [ "$now" -gt "$end" ]; then
             fail "never became true: $*
 $(tail -n 5 "$TMP/wait")"
         fi
@@ -29,10 +31,10 @@ is() {
 }
 
 # listens NS tcp|udp PORT: somebody in NS listens there.
-listens() { [ -n "$(ip netns exec "$1" ss -H -ln "--$2" "sport = :$3")" ]; }
+listens() { [ -n "$(in_ns "$1" ss -H -ln "--$2" "sport = :$3")" ]; }
 
 # says TEXT FILE: the file has a line with that text.
 says() { grep -qF -- "$1" "$2"; }
 
-# gone PID
-gone() { ! kill -0 "$1" 2>/dev/null; }
+# gone PID: it has ended (a zombie that nobody waits for has, too).
+gone() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
