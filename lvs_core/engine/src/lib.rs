@@ -28,6 +28,8 @@ pub mod conn;
 pub mod drop_reason;
 pub mod isn;
 pub mod ports;
+pub mod rates;
+pub mod sched;
 pub mod tcp;
 pub mod time;
 pub mod timeouts;

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! [`Scheduler`]: which destination gets the next connection.
+//!
+//! A scheduler is a pure function of the destinations and a cursor of 64 bits.
+//! The caller keeps the cursor, replaces it by compare-exchange, and calls
+//! again if another CPU was faster. It starts a service's cursor at a random
+//! number: were it 0, a hundred directors started together would all send
+//! their first clients to the same server.
+
+mod rr;
+mod wrr;
+
+/// The destinations of a service as a scheduler sees them.
+pub trait Candidates {
+    /// How many there are.
+    fn len(&self) -> usize;
+
+    /// The weight of the destination at `index`; 0 (gets nothing) if there is none.
+    fn weight(&self, index: usize) -> u32;
+
+    /// Whether the destination at `index` has as many connections as it may have.
+    fn is_overloaded(&self, index: usize) -> bool;
+
+    /// Greatest weight and common divisor. It changes only when a weight
+    /// does, so callers with many destinations keep it.
+    #[inline]
+    fn weights(&self) -> Weights {
+        Weights::of((0..self.len()).map(|index| self.weight(index)))
+    }
+
+    /// Whether there is none.
+    #[inline]
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the destination at `index` takes connections.
+    #[inline]
+    fn is_eligible(&self, index: usize) -> bool {
+        self.weight(index) > 0 && !self.is_overloaded(index)
+    }
+}
+
+/// What weighted schedulers need to know of all weights at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights {
+    /// The greatest weight.
+    pub max: u32,
+    /// The greatest common divisor of all weights above 0; 1 if there is none.
+    pub gcd: u32,
+}
+
+impl Weights {
+    /// Looks at each weight once.
+    ///
+    /// ```
+    /// # use lvs_engine::sched::Weights;
+    /// assert_eq!(Weights::of([4, 0, 6]), Weights { max: 6, gcd: 2 });
+    /// ```
+    pub fn of(weights: impl IntoIterator<Item = u32>) -> Self {
+        let mut all = Self { max: 0, gcd: 0 };
+        for weight in weights {
+            all.max = all.max.max(weight);
+            all.gcd = gcd(all.gcd, weight);
+        }
+        all.gcd = all.gcd.max(1);
+        all
+    }
+}
+
+/// Euclid's.
+fn gcd(mut a: u32, mut b: u32) -> u32 {
+    while let Some(rest) = a.checked_rem(b) {
+        (a, b) = (b, rest);
+    }
+    a
+}
+
+/// A destination, and the cursor to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pick {
+    /// The place of the destination among the candidates.
+    pub index: usize,
+    /// The cursor for the next pick.
+    pub cursor: u64,
+}
+
+/// What each kind of scheduler is: a rule, and a name.
+trait Rule {
+    /// The name in stock tools.
+    const NAME: &'static str;
+
+    /// The next destination, `None` if none takes connections.
+    fn pick(cursor: u64, candidates: &impl Candidates) -> Option<Pick>;
+}
+
+/// A scheduler that can be chosen for a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheduler {
+    /// Never picks a destination.
+    None,
+    /// Round robin.
+    Rr,
+    /// Weighted round robin.
+    Wrr,
+}
+
+/// Why a name is no scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownScheduler {
+    /// Stock IPVS has one of this name, we do not yet.
+    NotYet,
+    /// Nobody knows it.
+    Unknown,
+}
+
+impl Scheduler {
+    /// The scheduler with this name.
+    ///
+    /// # Errors
+    ///
+    /// Says whether the name is at least one of stock IPVS's.
+    ///
+    /// ```
+    /// # use lvs_engine::sched::{Scheduler, UnknownScheduler};
+    /// assert_eq!(Scheduler::from_name("wrr"), Ok(Scheduler::Wrr));
+    /// assert_eq!(Scheduler::from_name("mh"), Err(UnknownScheduler::NotYet));
+    /// assert_eq!(Scheduler::from_name("best"), Err(UnknownScheduler::Unknown));
+    /// ```
+    pub fn from_name(name: &str) -> Result<Self, UnknownScheduler> {
+        match name {
+            "none" => Ok(Self::None),
+            rr::Rr::NAME => Ok(Self::Rr),
+            wrr::Wrr::NAME => Ok(Self::Wrr),
+            "lc" | "wlc" | "lblc" | "lblcr" | "dh" | "sh" | "mh" | "sed" | "nq" | "fo" | "ovf"
+            | "twos" => Err(UnknownScheduler::NotYet),
+            _ => Err(UnknownScheduler::Unknown),
+        }
+    }
+
+    /// The name in stock tools.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Rr => rr::Rr::NAME,
+            Self::Wrr => wrr::Wrr::NAME,
+        }
+    }
+
+    /// The next destination and the next cursor, `None` if no destination takes connections.
+    ///
+    /// Destinations of weight 0 and overloaded ones are passed over. Any
+    /// number is a cursor, also one from before the destinations changed.
+    #[inline]
+    pub fn pick(self, cursor: u64, candidates: &impl Candidates) -> Option<Pick> {
+        match self {
+            Self::None => None,
+            Self::Rr => rr::Rr::pick(cursor, candidates),
+            Self::Wrr => wrr::Wrr::pick(cursor, candidates),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
