@@ -13,6 +13,11 @@ struct net *lvs_dev_net(const struct net_device *dev)
 	return dev_net(dev);
 }
 
+int lvs_dev_ifindex(const struct net_device *dev)
+{
+	return READ_ONCE(dev->ifindex);
+}
+
 struct nlattr *lvs_nla_nest_start(struct sk_buff *skb, int attrtype)
 {
 	return nla_nest_start(skb, attrtype);

@@ -4,12 +4,14 @@
 
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
+#include <linux/proc_fs.h>
 #include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 
 void *lvs_net_generic(const struct net *net, unsigned int id);
 struct net *lvs_dev_net(const struct net_device *dev);
+int lvs_dev_ifindex(const struct net_device *dev);
 struct nlattr *lvs_nla_nest_start(struct sk_buff *skb, int attrtype);
 struct nlattr *lvs_nla_nest_start_noflag(struct sk_buff *skb, int attrtype);
 void lvs_nla_nest_end(struct sk_buff *skb, struct nlattr *start);

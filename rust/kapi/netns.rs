@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a module keeps in each network namespace.
+//!
+//! One [`Pernet`] is one kind of state: a static that makes a value for every
+//! namespace, also for those to come, while its [`Registration`] lives. The
+//! value is found from a namespace in any context without allocation, and is
+//! counted: who still holds a reference when the namespace goes away, or the
+//! module, keeps memory, never a dangling pointer.
+//!
+//! ```text
+//!   namespace made      NetState::new, NetState::attach, published
+//!   namespace goes      unpublished, NetState::pre_exit
+//!                       grace period
+//!                       attachments removed, NetState::exit, last reference dropped
+//! ```
+//!
+//! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
+
+use crate::{
+    bindings,
+    net::Net,
+    proc,
+    rcu,
+    sysctl, //
+};
+use core::{
+    cell::UnsafeCell,
+    ffi::{c_int, c_uint, c_void},
+    mem::size_of,
+    ptr, //
+};
+use kernel::{
+    error::{from_result, to_result},
+    prelude::*,
+    sync::{
+        atomic::{Acquire, Atomic, Relaxed, Release},
+        Arc,
+        ArcBorrow, //
+    },
+    types::Opaque,
+};
+
+/// The state of one namespace.
+pub trait NetState: Send + Sync + Sized + 'static {
+    /// Makes the state of `net`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// An error keeps the namespace from being made or, when it comes while
+    /// the module is being loaded, the module from loading.
+    fn new(net: &Net) -> Result<Arc<Self>>;
+
+    /// Adds what lets users see the state: /proc files and sysctls. They are
+    /// removed, and their users waited for, before [`NetState::exit`]. May
+    /// sleep; errors as in [`NetState::new`].
+    fn attach(_state: &Arc<Self>, _at: &mut Attachments<'_>) -> Result {
+        Ok(())
+    }
+
+    /// The namespace is going away or the module is: [`Pernet::find`] no
+    /// longer finds the state. A grace period follows. Must not wait for one
+    /// itself; may sleep otherwise.
+    fn pre_exit(_state: &Arc<Self>, _net: &Net) {}
+
+    /// Whatever refers to `net` must be undone when this returns. May sleep.
+    fn exit(_state: Arc<Self>, _net: &Net) {}
+}
+
+/// Collects the files and sysctls of one namespace.
+///
+/// They belong to the namespace's state rather than to a handle: a file that
+/// outlived its namespace would be in a directory that is gone.
+pub struct Attachments<'a> {
+    net: &'a Net,
+    kept: Kept,
+}
+
+/// What was attached, the newest first. A list, because the `kernel` crate's
+/// vectors bring panics into the module that grows them.
+#[derive(Default)]
+struct Kept(#[expect(dead_code, reason = "held for its drop alone")] Option<KBox<Link>>);
+
+struct Link {
+    /// Dropped before what is behind it.
+    #[expect(dead_code, reason = "held for its drop alone")]
+    attached: Attached,
+    #[expect(dead_code, reason = "held for its drop alone")]
+    next: Kept,
+}
+
+#[expect(dead_code, reason = "held for their drop alone")]
+enum Attached {
+    File(proc::File),
+    Sysctls(sysctl::Table),
+}
+
+impl Attachments<'_> {
+    /// Makes the file `/proc/net/<F::NAME>` of rows. May sleep.
+    pub fn rows<F: proc::Rows>(&mut self, state: &Arc<F::State>) -> Result {
+        let file = proc::File::rows::<F>(self.net, state.clone())?;
+        self.keep(Attached::File(file))
+    }
+
+    /// Makes the file `/proc/net/<F::NAME>` that is shown at once. May sleep.
+    pub fn single<F: proc::Single>(&mut self, state: &Arc<F::State>) -> Result {
+        let file = proc::File::single::<F>(self.net, state.clone())?;
+        self.keep(Attached::File(file))
+    }
+
+    /// Makes the files `/proc/sys/<path>/<setting>`. May sleep.
+    pub fn sysctls<T: Send + Sync + 'static, const N: usize>(
+        &mut self,
+        path: &'static CStr,
+        settings: &'static [sysctl::Setting<T>; N],
+        state: &Arc<T>,
+    ) -> Result {
+        let table = sysctl::Table::register(self.net, path, settings, state)?;
+        self.keep(Attached::Sysctls(table))
+    }
+
+    fn keep(&mut self, attached: Attached) -> Result {
+        let link = KBox::new_uninit(GFP_KERNEL)?;
+        let next = core::mem::take(&mut self.kept);
+        self.kept = Kept(Some(KBox::write(link, Link { attached, next })));
+        Ok(())
+    }
+
+    /// The namespace.
+    pub fn net(&self) -> &Net {
+        self.net
+    }
+}
+
+/// One kind of per-namespace state; to be a static.
+pub struct Pernet<T: NetState> {
+    /// The slot that serves it, counted from 1; 0 while not registered.
+    slot: Atomic<usize>,
+    state: core::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: NetState> Default for Pernet<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: NetState> Pernet<T> {
+    /// Nothing registered yet.
+    pub const fn new() -> Self {
+        Self {
+            slot: Atomic::new(0),
+            state: core::marker::PhantomData,
+        }
+    }
+
+    /// Makes the state of every namespace there is, and of each to come.
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` when registered already or when [`SLOTS`] kinds are; else what
+    /// [`NetState::new`] said for the namespace that failed; those made
+    /// before are gone again.
+    pub fn register(&'static self) -> Result<Registration<T>> {
+        let (index, slot) = claim().ok_or(EBUSY)?;
+        // ORDERING: Only claims the static for this slot; what readers must
+        // see is ordered by the store below.
+        if self.slot.cmpxchg(0, PENDING, Relaxed).is_err() {
+            slot.taken.store(0, Release);
+            return Err(EBUSY);
+        }
+        // SAFETY: `claim` gave the slot to us alone, and no callback runs
+        // before it is registered.
+        unsafe { *slot.handler.get() = Some(self) };
+        // SAFETY: As above.
+        unsafe { (*slot.ops.get()).id = slot.id.get() };
+        // SAFETY: The operations are a static that is unregistered before it
+        // is used again; its id and size describe `NetCell`.
+        let registered = to_result(unsafe { bindings::register_pernet_subsys(slot.ops.get()) });
+        if let Err(error) = registered {
+            self.slot.store(0, Relaxed);
+            slot.release();
+            return Err(error);
+        }
+        // ORDERING: Publishes the id that registering wrote; pairs with the
+        // load in `borrow`.
+        self.slot.store(index.wrapping_add(1), Release);
+        Ok(Registration { pernet: self, slot })
+    }
+
+    /// The state of `net` while the read section lasts. Any context.
+    ///
+    /// `None` before registering has finished and once the namespace or the
+    /// registration is going away.
+    pub fn borrow<'r>(&self, net: &Net, _: &'r rcu::ReadLock) -> Option<ArcBorrow<'r, T>> {
+        // ORDERING: Pairs with the store in `register`.
+        let slot = SLOT.get(self.slot.load(Acquire).checked_sub(1)?)?;
+        // SAFETY: Written by registering, before the slot was published; not
+        // changed before the grace period after it is unpublished.
+        let id = unsafe { *slot.id.get() };
+        // SAFETY: The id is registered: unregistering waits for this read
+        // section. The namespace is live.
+        let cell = unsafe { bindings::lvs_net_generic(net.as_ptr(), id) };
+        // SAFETY: What the namespace holds under this id is null or the
+        // memory of a `NetCell`, zeroed when it was allocated.
+        let cell = unsafe { cell.cast::<NetCell>().as_ref() }?;
+        // ORDERING: Pairs with the store in `init`.
+        let state = cell.published.load(Acquire).cast::<T>();
+        if state.is_null() {
+            return None;
+        }
+        // SAFETY: The pointer came from `Arc::as_ptr` of an `Arc` that is
+        // dropped only after the grace period that follows unpublishing it.
+        Some(unsafe { ArcBorrow::from_raw(state) })
+    }
+
+    /// A reference to the state of `net`; see [`Pernet::borrow`]. Any context.
+    pub fn find(&self, net: &Net) -> Option<Arc<T>> {
+        let rcu = rcu::ReadLock::new();
+        self.borrow(net, &rcu).map(Arc::from)
+    }
+}
+
+/// Marks a static whose registering is under way; no slot has this index.
+const PENDING: usize = usize::MAX;
+
+/// The state exists in every namespace while this lives.
+pub struct Registration<T: NetState> {
+    pernet: &'static Pernet<T>,
+    slot: &'static Slot,
+}
+
+impl<T: NetState> Drop for Registration<T> {
+    fn drop(&mut self) {
+        self.pernet.slot.store(PENDING, Relaxed);
+        // Whoever saw the slot may still be looking up the id.
+        rcu::synchronize();
+        // SAFETY: Registered by `register`. The call removes the state of
+        // every namespace and returns when all callbacks have.
+        unsafe { bindings::unregister_pernet_subsys(self.slot.ops.get()) };
+        self.slot.release();
+        self.pernet.slot.store(0, Release);
+    }
+}
+
+/// What the kernel keeps for us in each namespace (`net_generic`), zeroed.
+#[repr(C)]
+struct NetCell {
+    /// `Arc::as_ptr` of the state while it can be found, else null.
+    published: Atomic<*mut c_void>,
+    /// Owned: a `KBox<Owned<T>>`; touched only by the callbacks, which the
+    /// kernel calls one after the other for one namespace.
+    owned: UnsafeCell<*mut c_void>,
+}
+
+/// The namespace's own reference and what was attached. The attachments go
+/// first: their callbacks use the state.
+struct Owned<T> {
+    kept: Kept,
+    state: Arc<T>,
+}
+
+/// The callbacks of a [`Pernet`], its type erased.
+trait Handler: Sync {
+    fn init(&self, net: &Net, cell: &NetCell) -> Result;
+    fn pre_exit(&self, net: &Net, cell: &NetCell);
+    /// # Safety
+    ///
+    /// To be called once, after [`Handler::pre_exit`] and a grace period.
+    unsafe fn exit(&self, net: &Net, cell: &NetCell);
+}
+
+impl<T: NetState> Handler for Pernet<T> {
+    fn init(&self, net: &Net, cell: &NetCell) -> Result {
+        let state = T::new(net)?;
+        let mut at = Attachments {
+            net,
+            kept: Kept::default(),
+        };
+        if let Err(error) = T::attach(&state, &mut at) {
+            drop(at);
+            T::pre_exit(&state, net);
+            rcu::synchronize();
+            T::exit(state, net);
+            return Err(error);
+        }
+        let shown = Arc::as_ptr(&state).cast_mut().cast();
+        let owned = KBox::new(
+            Owned {
+                kept: at.kept,
+                state,
+            },
+            GFP_KERNEL,
+        )?;
+        // SAFETY: Nobody else touches the field while the namespace is made.
+        unsafe { *cell.owned.get() = KBox::into_raw(owned).cast() };
+        // ORDERING: Publishes the state; pairs with the load in `borrow`.
+        cell.published.store(shown, Release);
+        Ok(())
+    }
+
+    fn pre_exit(&self, net: &Net, cell: &NetCell) {
+        // ORDERING: The grace period that follows orders everything.
+        cell.published.store(ptr::null_mut(), Relaxed);
+        // SAFETY: `init` wrote it, and `exit` has not taken it yet.
+        let owned = unsafe { (*cell.owned.get()).cast::<Owned<T>>().as_ref() };
+        if let Some(owned) = owned {
+            T::pre_exit(&owned.state, net);
+        }
+    }
+
+    unsafe fn exit(&self, net: &Net, cell: &NetCell) {
+        // SAFETY: Only the callbacks touch the field.
+        let owned = unsafe { ptr::replace(cell.owned.get(), ptr::null_mut()) }.cast::<Owned<T>>();
+        if owned.is_null() {
+            return;
+        }
+        // SAFETY: `init` made it with `KBox::into_raw`; it was taken above.
+        let Owned { kept, state } = KBox::into_inner(unsafe { KBox::from_raw(owned) });
+        drop(kept);
+        T::exit(state, net);
+    }
+}
+
+/// How many kinds of state a module may register.
+pub const SLOTS: usize = 2;
+
+/// The kernel's callbacks get a namespace and nothing else, so each slot has
+/// functions of its own that know which slot they belong to.
+static SLOT: [Slot; SLOTS] = [Slot::new::<0>(), Slot::new::<1>()];
+
+struct Slot {
+    /// 1 while it serves a [`Pernet`].
+    taken: Atomic<u32>,
+    ops: Opaque<bindings::pernet_operations>,
+    /// Written by the kernel when the operations are registered.
+    id: UnsafeCell<c_uint>,
+    /// Changed only while the slot is taken and not registered.
+    handler: UnsafeCell<Option<&'static dyn Handler>>,
+}
+
+// SAFETY: `taken` hands the rest to one registration at a time; see the fields.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    const fn new<const INDEX: usize>() -> Self {
+        let ops = bindings::pernet_operations {
+            list: bindings::list_head {
+                next: ptr::null_mut(),
+                prev: ptr::null_mut(),
+            },
+            init: Some(init::<INDEX>),
+            pre_exit: Some(pre_exit::<INDEX>),
+            exit: Some(exit::<INDEX>),
+            exit_batch: None,
+            exit_rtnl: None,
+            // Filled in by `register`.
+            id: ptr::null_mut(),
+            size: size_of::<NetCell>(),
+        };
+        Self {
+            taken: Atomic::new(0),
+            ops: Opaque::new(ops),
+            id: UnsafeCell::new(0),
+            handler: UnsafeCell::new(None),
+        }
+    }
+
+    /// Gives the slot back; it must not be registered.
+    fn release(&self) {
+        // SAFETY: By the caller no callback runs, and the slot is still ours.
+        unsafe { *self.handler.get() = None };
+        // ORDERING: Pairs with the exchange in `claim`.
+        self.taken.store(0, Release);
+    }
+}
+
+/// A free slot, now taken, and its index.
+fn claim() -> Option<(usize, &'static Slot)> {
+    SLOT.iter()
+        .enumerate()
+        // ORDERING: Acquire sees what `release` wrote.
+        .find(|(_, slot)| slot.taken.cmpxchg(0, 1, Acquire).is_ok())
+}
+
+/// The namespace, the handler and the cell that a callback of slot `INDEX` is
+/// about.
+///
+/// # Safety
+///
+/// Only for a callback of that slot, which `net` is the argument of.
+unsafe fn called<'a, const INDEX: usize>(
+    net: *mut bindings::net,
+) -> Option<(&'a Net, &'static dyn Handler, &'a NetCell)> {
+    let slot = SLOT.get(INDEX)?;
+    // SAFETY: Constant while the slot is registered, which it is in a callback.
+    let handler = unsafe { *slot.handler.get() }?;
+    // SAFETY: As above; the kernel writes it before the first callback.
+    let id = unsafe { *slot.id.get() };
+    // SAFETY: The kernel has allocated a cell for this namespace, and frees it
+    // after the last callback.
+    let cell = unsafe {
+        bindings::lvs_net_generic(net, id)
+            .cast::<NetCell>()
+            .as_ref()
+    }?;
+    // SAFETY: The namespace lasts longer than the call.
+    Some((unsafe { Net::from_raw(net) }, handler, cell))
+}
+
+/// Called when a namespace is made.
+unsafe extern "C" fn init<const INDEX: usize>(net: *mut bindings::net) -> c_int {
+    from_result(|| {
+        // SAFETY: This is the callback.
+        let (net, handler, cell) = unsafe { called::<INDEX>(net) }.ok_or(EINVAL)?;
+        handler.init(net, cell)?;
+        Ok(0)
+    })
+}
+
+/// Called when a namespace goes away, before a grace period.
+unsafe extern "C" fn pre_exit<const INDEX: usize>(net: *mut bindings::net) {
+    // SAFETY: This is the callback.
+    if let Some((net, handler, cell)) = unsafe { called::<INDEX>(net) } {
+        handler.pre_exit(net, cell);
+    }
+}
+
+/// Called when a namespace goes away, after the grace period.
+unsafe extern "C" fn exit<const INDEX: usize>(net: *mut bindings::net) {
+    // SAFETY: This is the callback.
+    if let Some((net, handler, cell)) = unsafe { called::<INDEX>(net) } {
+        // SAFETY: The kernel calls this once, after `pre_exit` and a grace
+        // period (`ops_undo_list`).
+        unsafe { handler.exit(net, cell) };
+    }
+}
