@@ -40,14 +40,28 @@ pub(crate) mod bindings {
     include!(env!("LVS_BINDINGS"));
 }
 
+pub mod accept;
+pub mod cursor;
+mod ftrace;
+pub mod genl;
+pub mod getname;
 pub mod gfp;
 pub mod lock;
+pub mod mem;
+pub mod module;
 pub mod net;
 pub mod netfilter;
+pub mod netns;
+pub mod notifier;
 pub mod percpu;
+pub mod proc;
 pub mod random;
 pub mod rcu;
 pub mod route;
 pub mod skb;
 pub mod slab;
+pub mod sock;
+pub mod sysctl;
 pub mod time;
+pub mod tracepoint;
+pub mod work;

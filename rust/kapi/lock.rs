@@ -92,3 +92,26 @@ impl<T> Drop for Guard<'_, T> {
         unsafe { bindings::lvs_spin_unlock_bh(self.0.raw.get()) };
     }
 }
+
+/// A value that one task at a time works on; waiting for it may sleep.
+///
+/// The `kernel` crate's mutex in a box of its own, so that it can be a field
+/// of anything.
+pub struct Mutex<T>(Pin<KBox<kernel::sync::Mutex<T>>>);
+
+impl<T> Mutex<T> {
+    /// Makes a mutex of the class `class` (`kernel::static_lock_class!()`).
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(value: T, name: &'static CStr, class: Pin<&'static LockClassKey>) -> Result<Self> {
+        KBox::pin_init(kernel::sync::Mutex::new(value, name, class), GFP_KERNEL).map(Self)
+    }
+
+    /// Waits for it. May sleep.
+    pub fn lock(&self) -> kernel::sync::lock::Guard<'_, T, kernel::sync::lock::mutex::MutexBackend> {
+        self.0.lock()
+    }
+}

@@ -5,9 +5,11 @@
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
 mod icmp;
+mod rewrite;
 
 
 pub use icmp::Answer;
+pub use rewrite::{RewriteError, Rewritten, L4};
 
 
 use crate::{bindings, gfp::Gfp, net::Net, rcu, route::Route};

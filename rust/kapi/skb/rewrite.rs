@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The one executor of [`Plan`]s: room, checksum states and GSO, whichever
+//! hook asked. What the header bytes become is [`lvs_wire::rewrite`]'s.
+
+use super::{Packet, Traits, Unavailable};
+use crate::bindings;
+use lvs_wire::{
+    ip::Network,
+    rewrite::{
+        self,
+        icmp::{apply_error, ErrorPlan},
+        options::{self, OptionsOut, ToaOutcome},
+        CsumState, Place, Plan, TcpEdit, Transport,
+    },
+    tcp,
+};
+
+/// Why a packet could not be rewritten. It is not to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewriteError {
+    /// No memory, or the headers are not all there.
+    Unavailable,
+    /// The headers do not allow it.
+    Header(rewrite::Error),
+}
+
+impl From<Unavailable> for RewriteError {
+    fn from(Unavailable: Unavailable) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<rewrite::Error> for RewriteError {
+    fn from(error: rewrite::Error) -> Self {
+        Self::Header(error)
+    }
+}
+
+/// What was done about options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// What became of the client's address.
+    pub toa: ToaOutcome,
+    /// How many options of the sender's own were taken out.
+    pub removed: u8,
+}
+
+impl Rewritten {
+    const PLAIN: Self = Self {
+        toa: ToaOutcome::None,
+        removed: 0,
+    };
+}
+
+/// Where the transport header is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct L4 {
+    /// Bytes from the start of the IP header.
+    pub offset: usize,
+    /// Which header it is.
+    pub transport: Transport,
+}
+
+/// The longest IP packet whose length fits its header.
+const MAX_LEN: u32 = 65_535;
+
+impl Packet {
+    /// Makes the packet what `plan` says. Any context.
+    ///
+    /// `traits` are the packet's own, `mtu` that of the link it will leave by:
+    /// the segments of a GSO packet that grow beyond it become smaller.
+    ///
+    /// # Errors
+    ///
+    /// The packet is to be dropped then: it may have been changed in part.
+    #[inline]
+    pub fn rewrite<A: Network>(
+        &mut self,
+        traits: Traits,
+        l4: L4,
+        plan: &Plan<A>,
+        mtu: u32,
+    ) -> Result<Rewritten, RewriteError> {
+        let place = Place {
+            l4_offset: l4.offset,
+            transport: l4.transport,
+            csum: if traits.checksum_is_partial() {
+                CsumState::Partial
+            } else {
+                CsumState::Full
+            },
+        };
+        let end = self.header_end(l4)?;
+        let done = match &plan.tcp {
+            Some(edit) if edit.changes_options() => {
+                self.rewrite_options(place, end, plan, edit, mtu)?
+            }
+            _ => {
+                rewrite::apply(self.writable(end)?, place, plan, None)?;
+                Rewritten::PLAIN
+            }
+        };
+        if !traits.checksum_is_partial() {
+            // SAFETY: Owned by the type invariant.
+            unsafe { bindings::lvs_skb_forget_checksum(self.as_ptr()) };
+        }
+        if plan.tcp.is_some() && traits.is_fraglist() {
+            // The kernel would carry addresses and ports over to the packets
+            // of the list, but not what else has changed.
+            // SAFETY: As above.
+            unsafe { bindings::lvs_skb_gso_changed(self.as_ptr()) };
+        }
+        // CAST: Inside the packet.
+        // SAFETY: As above.
+        unsafe { bindings::lvs_skb_set_headers(self.as_ptr(), l4.offset as u32) };
+        Ok(done)
+    }
+
+    /// Makes the ICMP error at `offset` what `plan` says. Any context.
+    ///
+    /// # Errors
+    ///
+    /// As [`Packet::rewrite`].
+    pub fn rewrite_error<A: Network>(
+        &mut self,
+        traits: Traits,
+        offset: usize,
+        plan: &ErrorPlan<A>,
+    ) -> Result<(), RewriteError> {
+        let csum = if traits.checksum_is_partial() {
+            CsumState::Partial
+        } else {
+            CsumState::Full
+        };
+        // The embedded headers; an error carries little more.
+        let len = self.len().min(576);
+        apply_error(self.writable(len)?, offset, csum, plan)?;
+        // CAST: Inside the packet.
+        // SAFETY: Owned by the type invariant (both calls).
+        unsafe {
+            bindings::lvs_skb_forget_checksum(self.as_ptr());
+            bindings::lvs_skb_set_headers(self.as_ptr(), offset as u32);
+        }
+        Ok(())
+    }
+
+    /// Where the transport header ends, as it says itself.
+    #[inline]
+    fn header_end(&mut self, l4: L4) -> Result<u32, RewriteError> {
+        let fixed = match l4.transport {
+            Transport::Udp => 8,
+            Transport::Tcp => tcp::HEADER_LEN,
+        };
+        let len = l4.offset.wrapping_add(fixed);
+        let bytes = self.pull(u32::try_from(len).map_err(|_| Unavailable)?)?;
+        let Transport::Tcp = l4.transport else {
+            // CAST: Converted above.
+            return Ok(len as u32);
+        };
+        let header = bytes
+            .get(l4.offset..)
+            .and_then(|bytes| bytes.first_chunk())
+            .ok_or(Unavailable)?;
+        let options = tcp::options_len(header).ok_or(rewrite::Error::DataOffset)?;
+        // CAST: At most 60 more than a length that was converted above.
+        let end = len.wrapping_add(options) as u32;
+        self.pull(end)?;
+        Ok(end)
+    }
+
+    /// The rare case: options come or go.
+    fn rewrite_options<A: Network>(
+        &mut self,
+        place: Place,
+        end: u32,
+        plan: &Plan<A>,
+        edit: &TcpEdit,
+        mtu: u32,
+    ) -> Result<Rewritten, RewriteError> {
+        let spare = MAX_LEN.saturating_sub(self.len());
+        let header = self.pull(end)?.get(place.l4_offset..end as usize).ok_or(Unavailable)?;
+        let view = tcp::Header::parse(header).map_err(|_| rewrite::Error::DataOffset)?;
+        let (old, is_syn) = (view.option_bytes(), view.flags().syn());
+        let old_len = old.len();
+        // CAST: Widening.
+        let new = match options::plan(old, edit, is_syn, spare as usize) {
+            Ok(new) => new,
+            // What cannot be read is left as it is; the server will judge.
+            Err(_) => {
+                rewrite::apply(self.writable(end)?, place, plan, None)?;
+                return Ok(Rewritten {
+                    toa: ToaOutcome::NoRoom,
+                    removed: 0,
+                });
+            }
+        };
+        let grow = new.grow(old_len);
+        let result = Rewritten {
+            toa: new.outcome,
+            removed: new.removed,
+        };
+        self.write_options(place, end, plan, &new, grow)?;
+        if grow > 0 {
+            // CAST: At most 40.
+            self.shrink_segments(grow as u16, mtu);
+        }
+        Ok(result)
+    }
+
+    fn write_options<A: Network>(
+        &mut self,
+        place: Place,
+        end: u32,
+        plan: &Plan<A>,
+        new: &OptionsOut,
+        grow: i32,
+    ) -> Result<(), RewriteError> {
+        // CAST: At most 40.
+        let by = grow.unsigned_abs();
+        if grow > 0 {
+            self.writable(end)?;
+            // SAFETY: Owned by the type invariant.
+            if unsafe { bindings::lvs_skb_cow_head(self.as_ptr(), by) } != 0 {
+                return Err(RewriteError::Unavailable);
+            }
+            // SAFETY: The head room is there, and the head is ours alone.
+            unsafe { bindings::skb_push(self.as_ptr(), by) };
+            let wide = self.writable(end.wrapping_add(by))?;
+            // CAST: Widening. The headers go to the front, the room is behind.
+            wide.copy_within(by as usize.., 0);
+            rewrite::apply(wide, place, plan, Some(new))?;
+        } else {
+            let headers = self.writable(end)?;
+            rewrite::apply(headers, place, plan, Some(new))?;
+            if grow < 0 {
+                // CAST: Widening. Shorter by `by`, which is less than `end`.
+                let kept = end.wrapping_sub(by) as usize;
+                headers.copy_within(..kept, by as usize);
+                // SAFETY: Owned; that many bytes are linear.
+                unsafe { bindings::skb_pull(self.as_ptr(), by) };
+            }
+        }
+        if let CsumState::Partial = place.csum {
+            // The transport header has moved against the start of the buffer.
+            // SAFETY: Owned; the checksum starts at that header.
+            unsafe { bindings::lvs_skb_move_checksum_start(self.as_ptr(), grow.wrapping_neg()) };
+        }
+        Ok(())
+    }
+
+    /// Lets the segments of a GSO packet, longer by `by` bytes now, fit again.
+    fn shrink_segments(&mut self, by: u16, mtu: u32) {
+        // The kernel measures from these.
+        if !self.traits().is_gso() || self.fits(mtu) {
+            return;
+        }
+        // SAFETY: Owned by the type invariant; the shared info is ours to
+        // change once the head is, which `write_options` saw to.
+        unsafe {
+            let info = bindings::lvs_skb_shinfo(self.as_ptr());
+            let size = (*info).gso_size;
+            if size > by {
+                (*info).gso_size = size.wrapping_sub(by);
+            }
+            bindings::lvs_skb_gso_changed(self.as_ptr());
+        }
+    }
+}
