@@ -126,6 +126,10 @@ pub trait Address:
     /// The ones-complement sum of the address, for pseudo headers.
     fn sum(self) -> Sum;
 
+    /// By how much a sum that covers this address changes when `new` takes its
+    /// place.
+    fn change_to(self, new: Self) -> Sum;
+
     /// Four 32-bit words in host order; IPv4 fills the last and leaves the
     /// others 0. For hashing and for keys.
     fn to_words(self) -> [u32; 4];
@@ -177,6 +181,11 @@ impl Address for Ipv4Addr {
     }
 
     #[inline]
+    fn change_to(self, new: Self) -> Sum {
+        Sum::ZERO.replace_u32(self.to_bits(), new.to_bits())
+    }
+
+    #[inline]
     fn to_words(self) -> [u32; 4] {
         [0, 0, 0, self.to_bits()]
     }
@@ -223,6 +232,17 @@ impl Address for Ipv6Addr {
     fn sum(self) -> Sum {
         let [a, b, c, d] = self.to_words();
         Sum::ZERO.add_u32(a).add_u32(b).add_u32(c).add_u32(d)
+    }
+
+    #[inline]
+    fn change_to(self, new: Self) -> Sum {
+        let [a, b, c, d] = self.to_words();
+        let [e, f, g, h] = new.to_words();
+        Sum::ZERO
+            .replace_u32(a, e)
+            .replace_u32(b, f)
+            .replace_u32(c, g)
+            .replace_u32(d, h)
     }
 
     #[inline]

@@ -238,7 +238,7 @@ mod tests {
     const VECTOR: [u8; 24] = [
         0x46, 0xb8, 0x00, 0x34, // version 4, 24 bytes; TOS; total length 52
         0x12, 0x34, 0x40, 0x00, // identification; DF
-        0x40, 0x11, 0x1d, 0x1a, // TTL 64; UDP; checksum
+        0x40, 0x11, 0xa6, 0x91, // TTL 64; UDP; checksum
         192, 0, 2, 1, // source
         198, 51, 100, 2, // destination
         0x94, 0x04, 0x00, 0x00, // router alert
@@ -257,11 +257,8 @@ mod tests {
         assert_eq!(header.src(), Ipv4Addr::new(192, 0, 2, 1));
         assert_eq!(header.dst(), Ipv4Addr::new(198, 51, 100, 2));
         assert_eq!(header.options(), &VECTOR[20..]);
-        let check = Sum::ZERO
-            .add_bytes(&VECTOR)
-            .sub_u16(header.checksum())
-            .checksum();
-        assert_eq!(header.checksum_ok(), check == header.checksum());
+        assert_eq!(header.checksum(), 0xa691);
+        assert!(header.checksum_ok());
     }
 
     #[test]
@@ -325,11 +322,6 @@ mod tests {
     #[test]
     fn editing_the_head_keeps_the_checksum_right() {
         let mut bytes = VECTOR;
-        let check = Sum::ZERO
-            .add_bytes(&bytes)
-            .sub_bytes(&bytes[10..12])
-            .checksum();
-        bytes[10..12].copy_from_slice(&check.to_be_bytes());
         assert!(Header::parse(&bytes).unwrap().checksum_ok());
         let edit = HeadEdit {
             ttl: TtlStep::Decrement,

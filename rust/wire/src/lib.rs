@@ -35,8 +35,12 @@ pub mod icmp;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+pub mod kinds;
 pub mod netlink;
 pub mod options;
+pub mod rewrite;
 pub mod tcp;
+#[cfg(test)]
+mod testing;
 pub mod toa;
 pub mod udp;

@@ -182,8 +182,30 @@ impl<'a> Header<'a> {
 /// Bytes of options that a fixed header announces, `None` for a data offset
 /// under 20 bytes.
 #[inline]
-pub(crate) fn options_len(fixed: &[u8; HEADER_LEN]) -> Option<usize> {
+pub fn options_len(fixed: &[u8; HEADER_LEN]) -> Option<usize> {
     (usize::from(fixed[12] >> 4) << 2).checked_sub(HEADER_LEN)
+}
+
+/// The fixed header as five words in host order.
+#[inline]
+pub(crate) fn to_words(fixed: &[u8; HEADER_LEN]) -> [u32; 5] {
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = *fixed;
+    [
+        u32::from_be_bytes([a, b, c, d]),
+        u32::from_be_bytes([e, f, g, h]),
+        u32::from_be_bytes([i, j, k, l]),
+        u32::from_be_bytes([m, n, o, p]),
+        u32::from_be_bytes([q, r, s, t]),
+    ]
+}
+
+/// The fixed header of five words in host order.
+#[inline]
+pub(crate) fn from_words(words: [u32; 5]) -> [u8; HEADER_LEN] {
+    let [v, w, x, y, z] = words.map(u32::to_be_bytes);
+    let ([a, b, c, d], [e, f, g, h]) = (v, w);
+    let ([i, j, k, l], [m, n, o, p], [q, r, s, t]) = (x, y, z);
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t]
 }
 
 #[cfg(test)]

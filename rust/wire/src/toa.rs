@@ -15,7 +15,8 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::addr::{Address, AnyEndpoint, Endpoint};
-use crate::options::{self, KindSet, Options};
+use crate::kinds::KindSet;
+use crate::options::{self, Options};
 
 /// Bytes of the option for an IPv4 client.
 pub const LEN_V4: usize = 8;
@@ -106,7 +107,7 @@ impl Toa {
     ///
     /// ```
     /// use core::net::Ipv4Addr;
-    /// use lvs_wire::{addr::Endpoint, options::{KindSet, Options}, toa::Toa};
+    /// use lvs_wire::{addr::Endpoint, kinds::KindSet, options::Options, toa::Toa};
     /// let options = [1, 1, 1, 1, 254, 8, 0x30, 0x39, 192, 0, 2, 7];
     /// let toa = Toa::find(Options::new(&options), KindSet::TOA)?;
     /// assert_eq!(toa, Some(Toa::V4(Endpoint::new(Ipv4Addr::new(192, 0, 2, 7), 12345))));
