@@ -24,12 +24,16 @@
 #[macro_use]
 extern crate std;
 
+pub mod config;
 pub mod conn;
+pub mod dest;
 pub mod drop_reason;
 pub mod isn;
+pub mod laddr;
 pub mod ports;
 pub mod rates;
 pub mod sched;
+pub mod service;
 pub mod tcp;
 pub mod time;
 pub mod timeouts;

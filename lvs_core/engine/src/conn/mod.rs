@@ -17,12 +17,14 @@
 
 mod admit;
 mod expiry;
+mod plan;
 mod snapshot;
 mod step;
 
 pub use admit::{Admission, DestStatus, ReusePolicy};
 pub use expiry::{Answer, Reset};
-pub use snapshot::{Snapshot, State};
+pub use plan::ToaKinds;
+pub use snapshot::{Seqs, Snapshot, State};
 pub use step::{Activity, Segment, Step};
 
 use lvs_wire::addr::{Address, Endpoint};

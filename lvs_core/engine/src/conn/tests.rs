@@ -122,6 +122,28 @@ macro_rules! for_families {
     )* };
 }
 
+pub(super) const UP: DestStatus = DestStatus {
+    available: true,
+    weight: 1,
+};
+pub(super) const QUIET: DestStatus = DestStatus {
+    available: true,
+    weight: 0,
+};
+pub(super) const GONE: DestStatus = DestStatus {
+    available: false,
+    weight: 1,
+};
+pub(super) const POLICY: ReusePolicy = ReusePolicy::DEFAULT;
+pub(super) const POLICY_EXPIRE: ReusePolicy = ReusePolicy {
+    expire_nodest_conn: true,
+    ..ReusePolicy::DEFAULT
+};
+
+mod admit;
+mod expiry;
+mod plan;
+
 for_families! {
     a_connection_is_opened_used_and_closed;
     toa_ends_when_the_server_acknowledges_data;
@@ -130,14 +152,6 @@ for_families! {
     time_does_not_run_back;
     udp_is_inactive_and_kept_five_minutes;
     a_closing_segment_shortens_at_once;
-    both_ends_are_reset_at_their_own_numbers;
-    what_is_not_established_is_not_reset;
-    a_challenge_is_answered_at_its_number;
-    a_retransmitted_syn_stays_with_its_connection;
-    a_new_syn_starts_over_where_nothing_is_lost;
-    a_removed_destination_drops_or_reschedules;
-    replies_are_never_rescheduled;
-    the_last_number_is_the_servers_view;
 }
 
 mod bodies {
@@ -320,258 +334,7 @@ mod bodies {
                 .shortened
         );
     }
-
-    pub(super) fn both_ends_are_reset_at_their_own_numbers<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let mut all = handshake().to_vec();
-        all.push(from_client(ACK, 1, 1, 100));
-        all.push(from_server(ACK, 1, 101, 1000));
-        all.push(from_client(ACK, 101, 1001, 0));
-        let snap = run(&conn, &all);
-        let (client, server) = conn.expiry_resets(snap).unwrap();
-        assert_eq!(
-            client,
-            Reset {
-                src: conn.virt,
-                dst: conn.client,
-                seq: SERVER_ISN + 1001,
-                ack: CLIENT_ISN.wrapping_add(101)
-            }
-        );
-        assert_eq!(
-            server,
-            Reset {
-                src: conn.local,
-                dst: conn.real,
-                seq: ISN + 101,
-                ack: SERVER_ISN + 1001
-            }
-        );
-        assert_eq!(server.probe_seq(), ISN + 100);
-        // Old segments do not turn the numbers back.
-        all.push(from_client(ACK, 1, 1, 50));
-        assert_eq!(
-            conn.expiry_resets(run(&conn, &all)).unwrap(),
-            (client, server)
-        );
-    }
-
-    pub(super) fn what_is_not_established_is_not_reset<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let snap = established(&conn);
-        for tcp in ALL {
-            let other = Snapshot {
-                state: snap.state.with_tcp(tcp),
-                ..snap
-            };
-            assert_eq!(
-                conn.expiry_resets(other).is_some(),
-                tcp == TcpState::Established
-            );
-        }
-        // A connection that began with a bare ACK of the client is established
-        // without a word from the server.
-        let half = run(&conn, &[from_client(Flags::SYN, 0, 0, 0)]);
-        let half = Snapshot {
-            state: half.state.with_tcp(TcpState::Established),
-            ..half
-        };
-        assert_eq!(conn.expiry_resets(half), None);
-    }
-
-    pub(super) fn a_challenge_is_answered_at_its_number<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let snap = established(&conn);
-        let challenge = from_client(ACK, 77, 5000, 0);
-        assert_eq!(conn.linger_answer(snap, &challenge), None);
-        let now = snap.state.last_seen().after_seconds(900);
-        let step = conn.linger(snap, now);
-        assert_eq!(step.activity, Activity::Deactivated);
-        let snap = step.next.unwrap();
-        assert!(snap.state.is_lingering());
-        assert_eq!(conn.deadline(snap, &T), now.after_seconds(3));
-        assert_eq!(
-            conn.linger_answer(snap, &challenge),
-            Some(Answer::ToClient(Reset {
-                src: conn.virt,
-                dst: conn.client,
-                seq: SERVER_ISN + 5000,
-                ack: CLIENT_ISN.wrapping_add(77)
-            }))
-        );
-        assert_eq!(
-            conn.linger_answer(snap, &from_server(ACK, 9, 88, 4)),
-            Some(Answer::ToServer(Reset {
-                src: conn.local,
-                dst: conn.real,
-                seq: ISN + 88,
-                ack: SERVER_ISN + 13
-            }))
-        );
-        for silent in [
-            from_client(Flags::RST | ACK, 1, 1, 0),
-            from_client(SYN, 0, 0, 0),
-        ] {
-            assert_eq!(conn.linger_answer(snap, &silent), None);
-        }
-        // Nothing keeps it alive.
-        let step = conn.step(snap, &challenge, now.after_seconds(2), &T);
-        assert_eq!(
-            (step.next, step.shortened, step.activity),
-            (None, false, Activity::Unchanged)
-        );
-    }
-
-    pub(super) fn a_retransmitted_syn_stays_with_its_connection<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let syn = from_client(SYN, 0, 0, 0);
-        let snap = run(&conn, &[syn]);
-        assert_eq!(conn.admit(snap, &syn, UP, POLICY), Admission::Continue);
-        let again = conn
-            .step(snap, &syn, snap.state.last_seen().after_seconds(1), &T)
-            .next
-            .unwrap();
-        assert_eq!(again.state.tcp(), TcpState::SynRecv);
-        assert!(conn.inserts_toa(again));
-        assert_eq!(again.seqs, snap.seqs);
-    }
-
-    pub(super) fn a_new_syn_starts_over_where_nothing_is_lost<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let other = from_client(SYN, 5_000_000, 0, 0);
-        let snap = established(&conn);
-        for tcp in ALL {
-            let snap = Snapshot {
-                state: snap.state.with_tcp(tcp),
-                ..snap
-            };
-            for mode in 0..4 {
-                let policy = ReusePolicy {
-                    conn_reuse_mode: mode,
-                    ..POLICY
-                };
-                let over = matches!(
-                    tcp,
-                    TcpState::TimeWait | TcpState::Close | TcpState::FinWait
-                );
-                let expected = if over {
-                    Admission::Reschedule
-                } else {
-                    Admission::Continue
-                };
-                assert_eq!(
-                    conn.admit(snap, &other, UP, policy),
-                    expected,
-                    "{tcp:?} {mode}"
-                );
-                // The same number, or an answer to the server's SYN: by mode alone.
-                for same in [
-                    from_client(SYN, 0, 0, 0),
-                    from_client(SYN | ACK, 5_000_000, 0, 0),
-                ] {
-                    let expected = if mode != 0 && tcp.is_over() {
-                        Admission::Reschedule
-                    } else {
-                        Admission::Continue
-                    };
-                    assert_eq!(
-                        conn.admit(snap, &same, UP, policy),
-                        expected,
-                        "{tcp:?} {mode}"
-                    );
-                }
-            }
-        }
-        // A handshake: left alone once the server has answered, unless the client gave up.
-        let asked = run(&conn, &handshake()[..1]);
-        assert_eq!(conn.admit(asked, &other, UP, POLICY), Admission::Reschedule);
-        let answered = run(&conn, &handshake()[..2]);
-        assert_eq!(
-            conn.admit(answered, &other, UP, POLICY),
-            Admission::Continue
-        );
-        let given_up = conn
-            .step(
-                answered,
-                &from_client(Flags::RST, 1, 1, 0),
-                Ticks::new(99),
-                &T,
-            )
-            .next
-            .unwrap();
-        assert_eq!(given_up.state.tcp(), TcpState::SynRecv);
-        assert_eq!(
-            conn.admit(given_up, &other, UP, POLICY),
-            Admission::Reschedule
-        );
-    }
-
-    pub(super) fn a_removed_destination_drops_or_reschedules<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let snap = established(&conn);
-        let data = from_client(ACK, 1, 1, 10);
-        assert_eq!(conn.admit(snap, &data, UP, POLICY), Admission::Continue);
-        assert_eq!(
-            conn.admit(snap, &data, GONE, POLICY),
-            Admission::Drop(DropReason::DestinationGone)
-        );
-        assert_eq!(
-            conn.admit(snap, &data, GONE, POLICY_EXPIRE),
-            Admission::Reschedule
-        );
-        // Weight 0: a SYN is rescheduled, with expire_nodest_conn, even of an
-        // established connection; the rest goes on.
-        let syn = from_client(SYN, 0, 0, 0);
-        assert_eq!(conn.admit(snap, &syn, QUIET, POLICY), Admission::Continue);
-        assert_eq!(
-            conn.admit(snap, &syn, QUIET, POLICY_EXPIRE),
-            Admission::Reschedule
-        );
-        assert_eq!(
-            conn.admit(snap, &data, QUIET, POLICY_EXPIRE),
-            Admission::Continue
-        );
-    }
-
-    pub(super) fn replies_are_never_rescheduled<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        let snap = established(&conn);
-        let reply = from_server(SYN | ACK, 0, 1, 0);
-        assert_eq!(
-            conn.admit(snap, &reply, GONE, POLICY_EXPIRE),
-            Admission::Continue
-        );
-    }
-
-    pub(super) fn the_last_number_is_the_servers_view<C: Address, S: Address>() {
-        let conn = fullnat::<C, S>(ALL_FEATURES);
-        assert_eq!(conn.last_sent(conn.start(Ticks::new(0))), None);
-        let mut all = handshake().to_vec();
-        all.push(from_client(Flags::FIN | ACK, 1, 1, 1000));
-        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
-        // A RST's numbers are not believed.
-        all.push(from_client(Flags::RST, 1_000_000, 0, 0));
-        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
-    }
 }
-
-const UP: DestStatus = DestStatus {
-    available: true,
-    weight: 1,
-};
-const QUIET: DestStatus = DestStatus {
-    available: true,
-    weight: 0,
-};
-const GONE: DestStatus = DestStatus {
-    available: false,
-    weight: 1,
-};
-const POLICY: ReusePolicy = ReusePolicy::DEFAULT;
-const POLICY_EXPIRE: ReusePolicy = ReusePolicy {
-    expire_nodest_conn: true,
-    ..ReusePolicy::DEFAULT
-};
 
 #[test]
 fn nat_shows_the_client_itself() {

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! [`ConfigError`]: why a request to change the configuration is refused.
+//!
+//! One variant for each cause. Each has the error number that stock IPVS
+//! answers with, for the tools that look at nothing else, and a sentence that
+//! says what to do, which goes into the extended acknowledgement.
+
+/// Error numbers, under their C names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errno {
+    /// `EINVAL`
+    Inval,
+    /// `EAFNOSUPPORT`
+    AfNoSupport,
+    /// `ESRCH`
+    Srch,
+    /// `EEXIST`
+    Exist,
+    /// `ENOENT`
+    NoEnt,
+    /// `ERANGE`
+    Range,
+    /// `EOPNOTSUPP`
+    OpNotSupp,
+    /// `ENOPROTOOPT`
+    NoProtoOpt,
+    /// `EADDRINUSE`
+    AddrInUse,
+    /// `ENOMEM`
+    NoMem,
+}
+
+/// Declares the errors with number and sentence from one list.
+macro_rules! errors {
+    ($( $(#[$meta:meta])* $variant:ident: $errno:ident, $message:literal; )*) => {
+        /// Why a request is refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ConfigError {
+            $( $(#[$meta])* #[doc = $message] $variant, )*
+            /// Stock IPVS can do it, this version cannot yet: it is refused
+            /// rather than stored and ignored.
+            Unsupported(Unsupported),
+        }
+
+        impl ConfigError {
+            /// Every variant but [`ConfigError::Unsupported`].
+            pub const ALL: &'static [Self] = &[ $( Self::$variant, )* ];
+
+            /// The error number that stock tools expect.
+            #[must_use]
+            pub const fn errno(self) -> Errno {
+                match self {
+                    $( Self::$variant => Errno::$errno, )*
+                    Self::Unsupported(_) => Errno::OpNotSupp,
+                }
+            }
+
+            /// What is wrong and what to do about it.
+            #[must_use]
+            pub const fn message(self) -> &'static str {
+                match self {
+                    $( Self::$variant => $message, )*
+                    Self::Unsupported(what) => what.message(),
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    ServiceMissing: Inval, "The request names no service: give address family and either a firewall mark or protocol, address and port.";
+    ServiceIncomplete: Inval, "The service lacks scheduler, flags, timeout or netmask: give all four.";
+    AddressLength: Inval, "An address has the wrong length for its family: give 4 bytes for IPv4, 16 for IPv6.";
+    Family: AfNoSupport, "The address family is neither IPv4 nor IPv6.";
+    ServiceUnknown: Srch, "There is no such service: add it first.";
+    ServiceExists: Exist, "The service exists already: edit it, or delete it first.";
+    GoingAway: NoProtoOpt, "The module is being unloaded.";
+    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr and none are available.";
+    PersistenceEngineUnknown: NoEnt, "No persistence engine has this name: none is available.";
+    PrefixLength: Inval, "The persistence prefix of an IPv6 service must be 1 to 128 bits long.";
+    DestMissing: Inval, "The request names no destination: give its address and port.";
+    DestIncomplete: Inval, "The destination lacks method, weight or a threshold: give method, weight and both thresholds.";
+    DestFamilyMixed: Inval, "The destination's address family differs from its service's: only tunnels allow that.";
+    Weight: Range, "The weight is negative: give 0 to stop new connections, or more.";
+    ThresholdOrder: Range, "The lower threshold is above the upper one: lower the first or raise the second.";
+    ThresholdRange: Inval, "The upper threshold is greater than 2147483647.";
+    TunnelPort: Inval, "A GUE tunnel needs a port: give one above 0.";
+    DestExists: Exist, "The destination exists already: edit it, or delete it first.";
+    DestUnknown: NoEnt, "The service has no such destination: add it first.";
+    DestAddress: Inval, "The destination's address is not one that a host can have: give a unicast address that there is a route to.";
+    MethodUnknown: Inval, "No forwarding method has this number: use masquerading (0) or FULLNAT (5).";
+    LocalAddressMissing: Inval, "The request names no local address: give its address family and address.";
+    LocalAddressNotUnicast: Inval, "A local address must be one that servers can answer to: neither unspecified, loopback, multicast nor broadcast.";
+    LocalAddressFamily: Inval, "The local address is of another family than the service's destinations.";
+    LocalAddressExists: Exist, "The local address is in this pool already.";
+    LocalAddressUnknown: NoEnt, "The pool has no such local address.";
+    LocalAddressIsVirtual: AddrInUse, "A virtual service's own address cannot be a local address for it: replies to it would be taken for requests.";
+    PortRangeEmpty: Inval, "The port range is empty: fullnat_lport_min must not be above fullnat_lport_max.";
+    PortRangePrivileged: Inval, "The port range begins below 1024: those ports belong to root.";
+    TimeoutRange: Inval, "A timeout must be 1 to 2147483 seconds.";
+    NoMemory: NoMem, "The kernel has no memory for it.";
+}
+
+/// What this version cannot do yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsupported {
+    /// IPv6 services and destinations.
+    Ipv6,
+    /// Services selected by a firewall mark.
+    Fwmark,
+    /// Protocols besides TCP and UDP.
+    Protocol,
+    /// A service or destination for all ports.
+    PortZero,
+    /// Schedulers of stock IPVS besides rr and wrr.
+    Scheduler,
+    /// Flags of schedulers, and any other flag.
+    Flags,
+    /// Persistence.
+    Persistence,
+    /// One-packet scheduling.
+    OnePacket,
+    /// Persistence engines.
+    PersistenceEngine,
+    /// Direct routing.
+    DirectRouting,
+    /// Tunnels.
+    Tunnel,
+    /// Local node and bypass as methods.
+    LocalNode,
+    /// Connection thresholds.
+    Thresholds,
+    /// Sync daemons.
+    SyncDaemon,
+}
+
+impl Unsupported {
+    /// Every variant.
+    pub const ALL: &'static [Self] = &[
+        Self::Ipv6,
+        Self::Fwmark,
+        Self::Protocol,
+        Self::PortZero,
+        Self::Scheduler,
+        Self::Flags,
+        Self::Persistence,
+        Self::OnePacket,
+        Self::PersistenceEngine,
+        Self::DirectRouting,
+        Self::Tunnel,
+        Self::LocalNode,
+        Self::Thresholds,
+        Self::SyncDaemon,
+    ];
+
+    /// What is not supported, and what is instead.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Ipv6 => "IPv6 is not supported yet: use IPv4 addresses.",
+            Self::Fwmark => {
+                "Services by firewall mark are not supported yet: give protocol, address and port."
+            }
+            Self::Protocol => "Only TCP and UDP are supported yet.",
+            Self::PortZero => "Port 0 (all ports) is not supported yet: give a port.",
+            Self::Scheduler => "This scheduler is not supported yet: use rr or wrr.",
+            Self::Flags => {
+                "Scheduler flags and other service flags are not supported yet: leave them out."
+            }
+            Self::Persistence => "Persistence is not supported yet: leave out -p.",
+            Self::OnePacket => "One-packet scheduling is not supported yet: leave out --ops.",
+            Self::PersistenceEngine => "Persistence engines are not supported yet: leave out --pe.",
+            Self::DirectRouting => {
+                "Direct routing is not supported yet: use masquerading or FULLNAT."
+            }
+            Self::Tunnel => "Tunnels are not supported yet: use masquerading or FULLNAT.",
+            Self::LocalNode => {
+                "Local node and bypass are not supported as methods: use masquerading or FULLNAT."
+            }
+            Self::Thresholds => "Connection thresholds are not supported yet: leave out -x and -y.",
+            Self::SyncDaemon => "Connection synchronisation is not supported yet.",
+        }
+    }
+}
+
+impl From<Unsupported> for ConfigError {
+    fn from(what: Unsupported) -> Self {
+        Self::Unsupported(what)
+    }
+}
+
+impl From<crate::ports::RangeError> for ConfigError {
+    fn from(error: crate::ports::RangeError) -> Self {
+        match error {
+            crate::ports::RangeError::Empty => Self::PortRangeEmpty,
+            crate::ports::RangeError::Privileged => Self::PortRangePrivileged,
+        }
+    }
+}
+
+impl From<crate::timeouts::OutOfRange> for ConfigError {
+    fn from(_: crate::timeouts::OutOfRange) -> Self {
+        Self::TimeoutRange
+    }
+}
+
+impl From<crate::sched::UnknownScheduler> for ConfigError {
+    fn from(error: crate::sched::UnknownScheduler) -> Self {
+        match error {
+            crate::sched::UnknownScheduler::NotYet => Self::Unsupported(Unsupported::Scheduler),
+            crate::sched::UnknownScheduler::Unknown => Self::SchedulerUnknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_error_has_a_sentence_of_its_own() {
+        let mut seen = BTreeSet::new();
+        let unsupported = Unsupported::ALL.iter().copied().map(ConfigError::from);
+        for error in ConfigError::ALL.iter().copied().chain(unsupported) {
+            let message = error.message();
+            assert!(seen.insert(message), "{message}");
+            assert!(message.ends_with('.') && message.len() > 20, "{message}");
+            // An extended acknowledgement must fit beside its request.
+            assert!(message.len() < 160, "{message}");
+        }
+    }
+
+    #[test]
+    fn causes_of_other_modules_are_config_errors() {
+        use crate::{ports::RangeError, sched::UnknownScheduler, timeouts::OutOfRange};
+        assert_eq!(
+            ConfigError::from(RangeError::Empty),
+            ConfigError::PortRangeEmpty
+        );
+        assert_eq!(
+            ConfigError::from(RangeError::Privileged),
+            ConfigError::PortRangePrivileged
+        );
+        assert_eq!(
+            ConfigError::from(OutOfRange { seconds: 0 }),
+            ConfigError::TimeoutRange
+        );
+        assert_eq!(
+            ConfigError::from(UnknownScheduler::Unknown).errno(),
+            Errno::NoEnt
+        );
+        assert_eq!(
+            ConfigError::from(UnknownScheduler::NotYet).errno(),
+            Errno::OpNotSupp
+        );
+    }
+}

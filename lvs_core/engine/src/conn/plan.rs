@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a packet of a connection is to become.
+//!
+//! ```text
+//!        client ─► virt      local ─► real      client ◄─ virt      local ◄─ real
+//! in:    seq                 seq + delta
+//!        ack                 ack
+//!                            TOA until the server has answered
+//! out:                                          seq                 seq
+//!                                               ack, SACK - delta   ack, SACK
+//!                                               MSS lowered on the SYN-ACK
+//! ```
+
+use lvs_wire::ip::TtlStep;
+use lvs_wire::kinds::KindSet;
+use lvs_wire::options::kind;
+use lvs_wire::rewrite::icmp::ErrorPlan;
+use lvs_wire::rewrite::{Plan, TcpEdit};
+use lvs_wire::toa::Toa;
+
+use super::{Address, Conn, Method, Protocol, Snapshot};
+use crate::tcp::Flags;
+
+/// Which TCP option kinds mean TOA in a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToaKinds {
+    /// The kind that tells a v4 client.
+    pub v4: u8,
+    /// The kind that tells a v6 client.
+    pub v6: u8,
+    /// The kinds that servers believe: a client's own options of these are removed.
+    pub strip: KindSet,
+}
+
+impl ToaKinds {
+    /// Kind 254 for both families.
+    pub const DEFAULT: Self = Self {
+        v4: kind::EXPERIMENT_2,
+        v6: kind::EXPERIMENT_2,
+        strip: KindSet::TOA,
+    };
+}
+
+impl<C: Address, S: Address> Conn<C, S> {
+    /// What a packet from the client becomes. `snap` is what [`Conn::step`] left.
+    #[inline]
+    #[must_use]
+    pub fn plan_in(&self, snap: Snapshot, flags: Flags, kinds: &ToaKinds) -> Plan<S> {
+        Plan {
+            src: self.local,
+            dst: self.real,
+            ttl: TtlStep::Decrement,
+            tcp: self.edit_in(snap, flags, kinds).filter(changes),
+        }
+    }
+
+    /// What a packet from the server becomes.
+    #[inline]
+    #[must_use]
+    pub fn plan_out(&self, flags: Flags) -> Plan<C> {
+        Plan {
+            src: self.virt,
+            dst: self.client,
+            ttl: TtlStep::Decrement,
+            tcp: self.edit_out(flags).filter(changes),
+        }
+    }
+
+    /// What an ICMP error about a packet *to the server* becomes on its way to the client.
+    ///
+    /// It seems to come from the virtual service: the client knows none of the
+    /// routers and servers behind it. While the TOA option is inserted the
+    /// client must leave room for it.
+    #[inline]
+    #[must_use]
+    pub fn icmp_to_client(&self, snap: Snapshot) -> ErrorPlan<C> {
+        ErrorPlan {
+            src: self.virt.addr,
+            dst: self.client.addr,
+            ttl: TtlStep::Decrement,
+            embedded_src: self.client,
+            embedded_dst: self.virt,
+            seq_add: self.isn_delta.wrapping_neg(),
+            ack_add: 0,
+            mtu_lower: if self.inserts_toa(snap) {
+                u16::from(Self::TOA_LEN)
+            } else {
+                0
+            },
+        }
+    }
+
+    /// What an ICMP error about a packet *to the client* becomes on its way to the server.
+    ///
+    /// With FULLNAT it seems to come from the local address, since the server
+    /// may have no route to anyone else; with NAT `reporter`, who sent it, stays.
+    #[inline]
+    #[must_use]
+    pub fn icmp_to_server(&self, reporter: S) -> ErrorPlan<S> {
+        ErrorPlan {
+            src: match self.method {
+                Method::Nat => reporter,
+                Method::Fullnat => self.local.addr,
+            },
+            dst: self.real.addr,
+            ttl: TtlStep::Decrement,
+            embedded_src: self.real,
+            embedded_dst: self.local,
+            seq_add: 0,
+            ack_add: self.isn_delta,
+            mtu_lower: 0,
+        }
+    }
+
+    #[inline]
+    fn edit_in(&self, snap: Snapshot, flags: Flags, kinds: &ToaKinds) -> Option<TcpEdit> {
+        if !matches!(self.protocol, Protocol::Tcp) {
+            return None;
+        }
+        let mut edit = TcpEdit {
+            seq_add: self.isn_delta,
+            ..TcpEdit::default()
+        };
+        // By far the most frequent case ends here.
+        if snap.state.server_answered() {
+            return Some(edit);
+        }
+        // Whatever the method: who says who the client is, is us.
+        edit.strip = kinds.strip;
+        if self.has_toa() && !flags.rst() {
+            edit.toa = Some(Toa::from(self.client));
+            edit.toa_kind = match C::LEN {
+                4 => kinds.v4,
+                _ => kinds.v6,
+            };
+        }
+        edit.strip_timestamps = self.strips_timestamps() && flags.syn();
+        Some(edit)
+    }
+
+    #[inline]
+    fn edit_out(&self, flags: Flags) -> Option<TcpEdit> {
+        if !matches!(self.protocol, Protocol::Tcp) {
+            return None;
+        }
+        let back = self.isn_delta.wrapping_neg();
+        Some(TcpEdit {
+            ack_add: back,
+            sack_add: back,
+            mss_lower: if flags.syn() {
+                u16::from(self.mss_lower)
+            } else {
+                0
+            },
+            ..TcpEdit::default()
+        })
+    }
+}
+
+/// Whether an edit is one.
+#[inline]
+fn changes(edit: &TcpEdit) -> bool {
+    edit.seq_add != 0 || edit.ack_add != 0 || edit.sack_add != 0 || edit.changes_options()
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a connection ends that nobody closed.
+
+use super::*;
+
+for_families! {
+    both_ends_are_reset_at_their_own_numbers;
+    what_is_not_established_is_not_reset;
+    a_challenge_is_answered_at_its_number;
+    the_last_number_is_the_servers_view;
+}
+
+mod bodies {
+    use super::*;
+
+    pub(super) fn both_ends_are_reset_at_their_own_numbers<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let mut all = handshake().to_vec();
+        all.push(from_client(ACK, 1, 1, 100));
+        all.push(from_server(ACK, 1, 101, 1000));
+        all.push(from_client(ACK, 101, 1001, 0));
+        let snap = run(&conn, &all);
+        let (client, server) = conn.expiry_resets(snap).unwrap();
+        assert_eq!(
+            client,
+            Reset {
+                src: conn.virt,
+                dst: conn.client,
+                seq: SERVER_ISN + 1001,
+                ack: CLIENT_ISN.wrapping_add(101)
+            }
+        );
+        assert_eq!(
+            server,
+            Reset {
+                src: conn.local,
+                dst: conn.real,
+                seq: ISN + 101,
+                ack: SERVER_ISN + 1001
+            }
+        );
+        assert_eq!(server.probe_seq(), ISN + 100);
+        // Old segments do not turn the numbers back.
+        all.push(from_client(ACK, 1, 1, 50));
+        assert_eq!(
+            conn.expiry_resets(run(&conn, &all)).unwrap(),
+            (client, server)
+        );
+    }
+
+    pub(super) fn what_is_not_established_is_not_reset<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        for tcp in ALL {
+            let other = Snapshot {
+                state: snap.state.with_tcp(tcp),
+                ..snap
+            };
+            assert_eq!(
+                conn.expiry_resets(other).is_some(),
+                tcp == TcpState::Established
+            );
+        }
+        // A connection that began with a bare ACK of the client is established
+        // without a word from the server.
+        let half = run(&conn, &[from_client(Flags::SYN, 0, 0, 0)]);
+        let half = Snapshot {
+            state: half.state.with_tcp(TcpState::Established),
+            ..half
+        };
+        assert_eq!(conn.expiry_resets(half), None);
+    }
+
+    pub(super) fn a_challenge_is_answered_at_its_number<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let challenge = from_client(ACK, 77, 5000, 0);
+        assert_eq!(conn.linger_answer(snap, &challenge), None);
+        let now = snap.state.last_seen().after_seconds(900);
+        let step = conn.linger(snap, now);
+        assert_eq!(step.activity, Activity::Deactivated);
+        let snap = step.next.unwrap();
+        assert!(snap.state.is_lingering());
+        assert_eq!(conn.deadline(snap, &T), now.after_seconds(3));
+        assert_eq!(
+            conn.linger_answer(snap, &challenge),
+            Some(Answer::ToClient(Reset {
+                src: conn.virt,
+                dst: conn.client,
+                seq: SERVER_ISN + 5000,
+                ack: CLIENT_ISN.wrapping_add(77)
+            }))
+        );
+        assert_eq!(
+            conn.linger_answer(snap, &from_server(ACK, 9, 88, 4)),
+            Some(Answer::ToServer(Reset {
+                src: conn.local,
+                dst: conn.real,
+                seq: ISN + 88,
+                ack: SERVER_ISN + 13
+            }))
+        );
+        for silent in [
+            from_client(Flags::RST | ACK, 1, 1, 0),
+            from_client(SYN, 0, 0, 0),
+        ] {
+            assert_eq!(conn.linger_answer(snap, &silent), None);
+        }
+        // Nothing keeps it alive.
+        let step = conn.step(snap, &challenge, now.after_seconds(2), &T);
+        assert_eq!(
+            (step.next, step.shortened, step.activity),
+            (None, false, Activity::Unchanged)
+        );
+    }
+
+    pub(super) fn the_last_number_is_the_servers_view<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        assert_eq!(conn.last_sent(conn.start(Ticks::new(0))), None);
+        let mut all = handshake().to_vec();
+        all.push(from_client(Flags::FIN | ACK, 1, 1, 1000));
+        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
+        // A RST's numbers are not believed.
+        all.push(from_client(Flags::RST, 1_000_000, 0, 0));
+        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
+    }
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What packets become.
+
+use super::*;
+use lvs_wire::ip::TtlStep;
+use lvs_wire::kinds::KindSet;
+use lvs_wire::rewrite::TcpEdit;
+use lvs_wire::toa::Toa;
+
+const KINDS: ToaKinds = ToaKinds {
+    v4: 254,
+    v6: 253,
+    strip: KindSet::TOA,
+};
+const DELTA: u32 = ISN.wrapping_sub(CLIENT_ISN);
+
+for_families! {
+    during_the_handshake_the_client_is_told;
+    afterwards_numbers_are_all_that_changes;
+    replies_are_translated_back;
+    a_reset_carries_no_option;
+    a_client_may_never_tell_itself;
+    icmp_errors_go_both_ways;
+    udp_changes_endpoints_only;
+    the_kind_is_that_of_the_clients_family;
+}
+
+mod bodies {
+    use super::*;
+
+    pub(super) fn during_the_handshake_the_client_is_told<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let asked = run(&conn, &handshake()[..1]);
+        let plan = conn.plan_in(asked, SYN, &KINDS);
+        assert_eq!((plan.src, plan.dst), (conn.local, conn.real));
+        assert_eq!(plan.ttl, TtlStep::Decrement);
+        let edit = plan.tcp.unwrap();
+        assert_eq!(edit.toa, Some(Toa::from(conn.client)));
+        assert_eq!(edit.strip, KindSet::TOA);
+        assert_eq!((edit.seq_add, edit.ack_add, edit.sack_add), (DELTA, 0, 0));
+        assert_eq!((edit.mss_lower, edit.mss_cap), (0, None));
+        assert!(edit.strip_timestamps);
+        // The ACK and the first data keep their timestamps: an ACK without
+        // them would switch off window scaling behind SYN cookies.
+        let edit = conn.plan_in(established(&conn), ACK, &KINDS).tcp.unwrap();
+        assert!(edit.toa.is_some() && !edit.strip_timestamps);
+    }
+
+    pub(super) fn afterwards_numbers_are_all_that_changes<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let mut all = handshake().to_vec();
+        all.push(from_server(ACK, 1, 1, 10));
+        let edit = conn.plan_in(run(&conn, &all), ACK, &KINDS).tcp.unwrap();
+        assert_eq!(
+            edit,
+            TcpEdit {
+                seq_add: DELTA,
+                ..TcpEdit::default()
+            }
+        );
+        assert!(!edit.changes_options());
+    }
+
+    pub(super) fn replies_are_translated_back<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let plan = conn.plan_out(SYN | ACK);
+        assert_eq!((plan.src, plan.dst), (conn.virt, conn.client));
+        let edit = plan.tcp.unwrap();
+        let back = DELTA.wrapping_neg();
+        assert_eq!((edit.seq_add, edit.ack_add, edit.sack_add), (0, back, back));
+        assert_eq!(usize::from(edit.mss_lower), C::LEN + 4);
+        assert_eq!(
+            conn.plan_out(ACK).tcp,
+            Some(TcpEdit {
+                ack_add: back,
+                sack_add: back,
+                ..TcpEdit::default()
+            })
+        );
+    }
+
+    pub(super) fn a_reset_carries_no_option<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let edit = conn
+            .plan_in(established(&conn), Flags::RST, &KINDS)
+            .tcp
+            .unwrap();
+        assert_eq!((edit.toa, edit.seq_add), (None, DELTA));
+    }
+
+    pub(super) fn a_client_may_never_tell_itself<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(Features::default());
+        let edit = conn.plan_in(established(&conn), ACK, &KINDS).tcp.unwrap();
+        assert_eq!((edit.toa, edit.strip), (None, KindSet::TOA));
+        assert_eq!(conn.plan_out(SYN | ACK).tcp.unwrap().mss_lower, 0);
+    }
+
+    pub(super) fn icmp_errors_go_both_ways<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let plan = conn.icmp_to_client(snap);
+        assert_eq!((plan.src, plan.dst), (conn.virt.addr, conn.client.addr));
+        assert_eq!(
+            (plan.embedded_src, plan.embedded_dst),
+            (conn.client, conn.virt)
+        );
+        assert_eq!((plan.seq_add, plan.ack_add), (DELTA.wrapping_neg(), 0));
+        assert_eq!(usize::from(plan.mtu_lower), C::LEN + 4);
+        let answered = conn
+            .step(snap, &from_server(ACK, 1, 1, 9), Ticks::new(99), &T)
+            .next
+            .unwrap();
+        assert_eq!(conn.icmp_to_client(answered).mtu_lower, 0);
+
+        let plan = conn.icmp_to_server(addr(9));
+        assert_eq!((plan.src, plan.dst), (conn.local.addr, conn.real.addr));
+        assert_eq!(
+            (plan.embedded_src, plan.embedded_dst),
+            (conn.real, conn.local)
+        );
+        assert_eq!((plan.seq_add, plan.ack_add, plan.mtu_lower), (0, DELTA, 0));
+    }
+
+    pub(super) fn udp_changes_endpoints_only<C: Address, S: Address>() {
+        let conn = udp::<C, S>();
+        let snap = conn.start(Ticks::new(0));
+        let plan = conn.plan_in(snap, Flags::NONE, &KINDS);
+        assert_eq!(
+            (plan.src, plan.dst, plan.tcp),
+            (conn.local, conn.real, None)
+        );
+        assert_eq!(conn.plan_out(Flags::NONE).tcp, None);
+    }
+
+    pub(super) fn the_kind_is_that_of_the_clients_family<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let edit = conn.plan_in(snap, ACK, &KINDS).tcp.unwrap();
+        assert_eq!(edit.toa_kind, if C::LEN == 4 { 254 } else { 253 });
+        let edit = conn.plan_in(snap, ACK, &ToaKinds::DEFAULT).tcp.unwrap();
+        assert_eq!(edit.toa_kind, 254);
+    }
+}
+
+#[test]
+fn nat_leaves_tcp_alone_once_the_server_has_answered() {
+    let conn = Conn::<Ipv4Addr, Ipv4Addr>::nat(
+        Protocol::Tcp,
+        end(1, 40_000),
+        end(2, 80),
+        end(4, 80),
+        CLIENT_ISN,
+    );
+    let syn = from_client(SYN, 0, 0, 0);
+    let asked = run(&conn, &[syn]);
+    let edit = conn.plan_in(asked, SYN, &KINDS).tcp.unwrap();
+    assert_eq!(
+        edit,
+        TcpEdit {
+            strip: KindSet::TOA,
+            ..TcpEdit::default()
+        }
+    );
+    let data = Segment {
+        ack: CLIENT_ISN.wrapping_add(1),
+        ..from_server(ACK, 1, 0, 5)
+    };
+    let answered = run(&conn, &[syn, data]);
+    assert_eq!(conn.plan_in(answered, ACK, &KINDS).tcp, None);
+    assert_eq!(conn.plan_out(SYN | ACK).tcp, None);
+    assert_eq!(conn.plan_in(answered, ACK, &KINDS).src, conn.client);
+    // The router that reported stays visible.
+    assert_eq!(conn.icmp_to_server(addr(9)).src, addr::<Ipv4Addr>(9));
+}
+
+proptest! {
+    /// There and back again: the two directions undo each other.
+    #[test]
+    fn the_directions_are_inverse(client_isn in any::<u32>(), isn in any::<u32>(), number in any::<u32>()) {
+        let conn = Conn::<Ipv4Addr, Ipv4Addr>::fullnat(
+            Protocol::Tcp, end(1, 1), end(2, 2), end(3, 3), end(4, 4),
+            Numbers { client_isn, isn }, Features::default(),
+        );
+        let snap = conn.start(Ticks::new(0));
+        let seq_add = conn.plan_in(snap, SYN, &KINDS).tcp.map_or(0, |e| e.seq_add);
+        let ack_add = conn.plan_out(ACK).tcp.map_or(0, |e| e.ack_add);
+        prop_assert_eq!(client_isn.wrapping_add(seq_add), isn);
+        prop_assert_eq!(number.wrapping_add(seq_add).wrapping_add(ack_add), number);
+        prop_assert_eq!(seq_add.wrapping_add(conn.icmp_to_client(snap).seq_add), 0);
+        prop_assert_eq!(ack_add.wrapping_add(conn.icmp_to_server(addr(9)).ack_add), 0);
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Local addresses: which can be one, and of which pool a connection takes one.
+
+use lvs_wire::addr::{Address, AnyAddr, Family};
+
+use crate::config::ConfigError;
+use crate::service::ServiceKey;
+
+/// A netlink request about a local address: what was there, unchecked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LocalRequest<'a> {
+    /// Address family.
+    pub af: Option<u16>,
+    /// Address as it came.
+    pub addr: Option<&'a [u8]>,
+}
+
+impl LocalRequest<'_> {
+    /// Which address is meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::LocalAddressMissing`], [`ConfigError::Family`], [`ConfigError::AddressLength`].
+    ///
+    /// ```
+    /// # use lvs_engine::{config::ConfigError, laddr::LocalRequest};
+    /// let request = LocalRequest { af: Some(2), addr: Some(&[10, 0, 0, 1]) };
+    /// assert_eq!(request.addr()?, core::net::Ipv4Addr::new(10, 0, 0, 1));
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    pub fn addr(&self) -> Result<AnyAddr, ConfigError> {
+        let (Some(af), Some(bytes)) = (self.af, self.addr) else {
+            return Err(ConfigError::LocalAddressMissing);
+        };
+        let family = Family::from_af(af).ok_or(ConfigError::Family)?;
+        family.read(bytes).ok_or(ConfigError::AddressLength)
+    }
+}
+
+/// Checks that `addr` can be a local address: of the service `key`, or of the
+/// namespace's default pool if there is none.
+///
+/// The services that exist (and, when a service is added, the addresses of its
+/// pool and of the default pool) the caller passes to [`conflicts`], one by one.
+///
+/// # Errors
+///
+/// [`ConfigError::LocalAddressNotUnicast`], [`ConfigError::LocalAddressFamily`],
+/// [`ConfigError::LocalAddressIsVirtual`], [`ConfigError::LocalAddressExists`].
+pub fn check(addr: AnyAddr, key: Option<&ServiceKey>, exists: bool) -> Result<(), ConfigError> {
+    if !is_usable(addr) {
+        return Err(ConfigError::LocalAddressNotUnicast);
+    }
+    if let Some(key) = key {
+        if key.family() != Family::of(&addr) {
+            return Err(ConfigError::LocalAddressFamily);
+        }
+        if conflicts(addr, key) {
+            return Err(ConfigError::LocalAddressIsVirtual);
+        }
+    }
+    if matches!(addr, AnyAddr::V6(_)) {
+        return Err(crate::config::Unsupported::Ipv6.into());
+    }
+    if exists {
+        return Err(ConfigError::LocalAddressExists);
+    }
+    Ok(())
+}
+
+/// Whether `addr` is the virtual address of the service `key`: as a local
+/// address for it, replies could not be told from requests.
+#[must_use]
+pub fn conflicts(addr: AnyAddr, key: &ServiceKey) -> bool {
+    match key {
+        ServiceKey::Address { addr: virt, .. } => *virt == addr,
+        ServiceKey::Fwmark { .. } => false,
+    }
+}
+
+/// The pool that a service's connections take their local address from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// The service's own.
+    Service,
+    /// The namespace's default.
+    Default,
+}
+
+/// The pool in use: the service's own if it has an address there that is not
+/// being drained, else the default one; `None` if both are dry.
+///
+/// ```
+/// # use lvs_engine::laddr::{pool, Pool};
+/// assert_eq!(pool(1, 5), Some(Pool::Service));
+/// assert_eq!(pool(0, 5), Some(Pool::Default));
+/// assert_eq!(pool(0, 0), None);
+/// ```
+#[inline]
+#[must_use]
+pub const fn pool(own: usize, default: usize) -> Option<Pool> {
+    match (own, default) {
+        (0, 0) => None,
+        (0, _) => Some(Pool::Default),
+        _ => Some(Pool::Service),
+    }
+}
+
+fn is_usable(addr: AnyAddr) -> bool {
+    match addr {
+        AnyAddr::V4(addr) => addr.is_host() && !addr.is_loopback(),
+        AnyAddr::V6(addr) => addr.is_host() && !addr.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Errno, Unsupported};
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    fn key(last: u8) -> ServiceKey {
+        ServiceKey::Address {
+            protocol: 6,
+            addr: Ipv4Addr::new(10, 0, 0, last).into(),
+            port: 80,
+        }
+    }
+
+    const MARK: ServiceKey = ServiceKey::Fwmark {
+        family: Family::V4,
+        mark: 1,
+    };
+
+    #[test]
+    fn what_is_missing_or_odd_is_named() {
+        let request = |af, addr| LocalRequest { af, addr }.addr();
+        let four: &[u8] = &[10, 0, 0, 1];
+        assert_eq!(
+            request(None, Some(four)),
+            Err(ConfigError::LocalAddressMissing)
+        );
+        assert_eq!(
+            request(Some(2), None),
+            Err(ConfigError::LocalAddressMissing)
+        );
+        assert_eq!(request(Some(3), Some(four)), Err(ConfigError::Family));
+        assert_eq!(
+            request(Some(10), Some(four)),
+            Err(ConfigError::AddressLength)
+        );
+        assert_eq!(
+            request(Some(2), Some(&four[..3])),
+            Err(ConfigError::AddressLength)
+        );
+        assert_eq!(
+            request(Some(10), Some(&[0; 16])),
+            Ok(Ipv6Addr::UNSPECIFIED.into())
+        );
+    }
+
+    #[test]
+    fn only_an_address_that_servers_can_answer_to_is_local() {
+        for bad in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "224.0.0.18",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "ff02::1",
+        ] {
+            assert_eq!(
+                check(bad.parse().unwrap(), None, false),
+                Err(ConfigError::LocalAddressNotUnicast),
+                "{bad}"
+            );
+        }
+        let v4: AnyAddr = Ipv4Addr::new(10, 0, 0, 9).into();
+        assert_eq!(check(v4, None, false), Ok(()));
+        assert_eq!(check(v4, Some(&key(1)), false), Ok(()));
+        assert_eq!(check(v4, Some(&MARK), false), Ok(()));
+        assert_eq!(
+            check(v4, Some(&key(1)), true),
+            Err(ConfigError::LocalAddressExists)
+        );
+        let v6: AnyAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(check(v6, None, false), Err(Unsupported::Ipv6.into()));
+        assert_eq!(
+            check(v6, Some(&key(1)), false),
+            Err(ConfigError::LocalAddressFamily)
+        );
+    }
+
+    #[test]
+    fn a_virtual_address_is_not_local_to_its_own_service() {
+        let addr = Ipv4Addr::new(10, 0, 0, 1).into();
+        let error = check(addr, Some(&key(1)), false).unwrap_err();
+        assert_eq!(error, ConfigError::LocalAddressIsVirtual);
+        assert_eq!(error.errno(), Errno::AddrInUse);
+        assert!(!conflicts(addr, &key(2)) && !conflicts(addr, &MARK));
+    }
+}

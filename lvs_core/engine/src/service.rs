@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Virtual services: what names one, what it is set to, and which requests
+//! for one are refused.
+//!
+//! The order of the checks is that of IPVS, so that a request with two faults
+//! gets the same answer. What IPVS accepts but we cannot do is refused last.
+
+use lvs_wire::addr::{AnyAddr, Family};
+use lvs_wire::netlink::ipvs::svc_flags;
+
+use crate::config::{ConfigError, Unsupported};
+use crate::conn::Protocol;
+use crate::sched::Scheduler;
+
+/// What names a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServiceKey {
+    /// By what packets are addressed to.
+    Address {
+        /// IP protocol number.
+        protocol: u16,
+        /// Virtual address.
+        addr: AnyAddr,
+        /// Virtual port, host order; 0 for all that have no service of their own.
+        port: u16,
+    },
+    /// By the mark that the firewall gave packets.
+    Fwmark {
+        /// Family of the packets.
+        family: Family,
+        /// The mark.
+        mark: u32,
+    },
+}
+
+impl ServiceKey {
+    /// Family of the clients.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Address { addr, .. } => Family::of(addr),
+            Self::Fwmark { family, .. } => *family,
+        }
+    }
+}
+
+/// A netlink request about a service: what was there, unchecked.
+///
+/// Byte arrays that were too short or too long are for the caller to refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServiceRequest<'a> {
+    /// Address family (AF), host order.
+    pub af: Option<u16>,
+    /// IP protocol, host order.
+    pub protocol: Option<u16>,
+    /// Virtual address as it came.
+    pub addr: Option<&'a [u8]>,
+    /// Virtual port, host order.
+    pub port: Option<u16>,
+    /// Firewall mark.
+    pub fwmark: Option<u32>,
+    /// Name of the scheduler.
+    pub sched: Option<&'a str>,
+    /// Flags and the mask of those that are meant.
+    pub flags: Option<(u32, u32)>,
+    /// Persistence timeout, seconds.
+    pub timeout: Option<u32>,
+    /// Persistence netmask, the four bytes as they came: for IPv4 a mask in
+    /// network order, for IPv6 a prefix length in the machine's order.
+    pub netmask: Option<[u8; 4]>,
+    /// Name of the persistence engine.
+    pub pe: Option<&'a str>,
+}
+
+/// What a service is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceConfig {
+    /// How destinations are chosen.
+    pub scheduler: Scheduler,
+    /// Flags as listings show them, without the kernel's own HASHED.
+    pub flags: u32,
+    /// Persistence timeout, seconds; kept for listings.
+    pub timeout: u32,
+    /// Persistence netmask as it came; kept for listings.
+    pub netmask: [u8; 4],
+}
+
+impl ServiceRequest<'_> {
+    /// Which service is meant.
+    ///
+    /// A mark stands above protocol, address and port. Mark 0 is, as in IPVS,
+    /// the odd service TCP 0.0.0.0:0.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::ServiceMissing`], [`ConfigError::Family`], [`ConfigError::AddressLength`].
+    pub fn key(&self) -> Result<ServiceKey, ConfigError> {
+        let af = self.af.ok_or(ConfigError::ServiceMissing)?;
+        let named = (self.protocol, self.addr, self.port);
+        if self.fwmark.is_none() && !matches!(named, (Some(_), Some(_), Some(_))) {
+            return Err(ConfigError::ServiceMissing);
+        }
+        let family = Family::from_af(af).ok_or(ConfigError::Family)?;
+        match (self.fwmark, named) {
+            (Some(0), _) => Ok(ServiceKey::Address {
+                protocol: u16::from(Protocol::Tcp.number()),
+                addr: unspecified(family),
+                port: 0,
+            }),
+            (Some(mark), _) => Ok(ServiceKey::Fwmark { family, mark }),
+            (None, (Some(protocol), Some(bytes), Some(port))) => Ok(ServiceKey::Address {
+                protocol,
+                addr: family.read(bytes).ok_or(ConfigError::AddressLength)?,
+                port,
+            }),
+            (None, _) => Err(ConfigError::ServiceMissing),
+        }
+    }
+
+    /// Checks a request to add the service `key`; `exists` says whether it is there already.
+    ///
+    /// # Errors
+    ///
+    /// The first that applies, in the order of IPVS.
+    pub fn add(&self, key: ServiceKey, exists: bool) -> Result<ServiceConfig, ConfigError> {
+        let full = self.full()?;
+        if exists {
+            return Err(ConfigError::ServiceExists);
+        }
+        full.config(key, 0)
+    }
+
+    /// Checks a request to edit the service `key`, which is set to `current` if it is there.
+    ///
+    /// # Errors
+    ///
+    /// The first that applies, in the order of IPVS.
+    pub fn edit(
+        &self,
+        key: ServiceKey,
+        current: Option<&ServiceConfig>,
+    ) -> Result<ServiceConfig, ConfigError> {
+        let full = self.full()?;
+        let current = current.ok_or(ConfigError::ServiceUnknown)?;
+        full.config(key, current.flags)
+    }
+
+    fn full(&self) -> Result<Full<'_>, ConfigError> {
+        match (self.sched, self.flags, self.timeout, self.netmask) {
+            (Some(sched), Some(flags), Some(timeout), Some(netmask)) => Ok(Full {
+                sched,
+                flags,
+                timeout,
+                netmask,
+                pe: self.pe.unwrap_or(""),
+            }),
+            _ => Err(ConfigError::ServiceIncomplete),
+        }
+    }
+}
+
+/// A request in which everything is there.
+struct Full<'a> {
+    sched: &'a str,
+    flags: (u32, u32),
+    timeout: u32,
+    netmask: [u8; 4],
+    pe: &'a str,
+}
+
+impl Full<'_> {
+    fn config(&self, key: ServiceKey, old_flags: u32) -> Result<ServiceConfig, ConfigError> {
+        let scheduler = Scheduler::from_name(self.sched)?;
+        if !self.pe.is_empty() {
+            return Err(match self.pe {
+                "sip" => Unsupported::PersistenceEngine.into(),
+                _ => ConfigError::PersistenceEngineUnknown,
+            });
+        }
+        let prefix_length = u32::from_ne_bytes(self.netmask);
+        if matches!(key.family(), Family::V6) && !(1..=128).contains(&prefix_length) {
+            return Err(ConfigError::PrefixLength);
+        }
+        let (flags, mask) = self.flags;
+        let flags = ((old_flags & !mask) | (flags & mask)) & !svc_flags::HASHED;
+        supported_key(key)?;
+        supported_flags(flags)?;
+        Ok(ServiceConfig {
+            scheduler,
+            flags,
+            timeout: self.timeout,
+            netmask: self.netmask,
+        })
+    }
+}
+
+fn unspecified(family: Family) -> AnyAddr {
+    match family {
+        Family::V4 => AnyAddr::V4(core::net::Ipv4Addr::UNSPECIFIED),
+        Family::V6 => AnyAddr::V6(core::net::Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+fn supported_key(key: ServiceKey) -> Result<(), Unsupported> {
+    if matches!(key.family(), Family::V6) {
+        return Err(Unsupported::Ipv6);
+    }
+    let ServiceKey::Address { protocol, port, .. } = key else {
+        return Err(Unsupported::Fwmark);
+    };
+    let known = u8::try_from(protocol).ok().and_then(Protocol::from_number);
+    if known.is_none() {
+        return Err(Unsupported::Protocol);
+    }
+    if port == 0 {
+        return Err(Unsupported::PortZero);
+    }
+    Ok(())
+}
+
+fn supported_flags(flags: u32) -> Result<(), Unsupported> {
+    if flags & svc_flags::PERSISTENT != 0 {
+        return Err(Unsupported::Persistence);
+    }
+    if flags & svc_flags::ONE_PACKET != 0 {
+        return Err(Unsupported::OnePacket);
+    }
+    if flags != 0 {
+        return Err(Unsupported::Flags);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use super::*;
+use crate::config::Errno;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+const VIP: [u8; 4] = [192, 0, 2, 1];
+
+/// What stock ipvsadm sends for `-A -t 192.0.2.1:80 -s rr`.
+fn request() -> ServiceRequest<'static> {
+    ServiceRequest {
+        af: Some(2),
+        protocol: Some(6),
+        addr: Some(&VIP),
+        port: Some(80),
+        fwmark: None,
+        sched: Some("rr"),
+        flags: Some((0, u32::MAX)),
+        timeout: Some(0),
+        netmask: Some([255; 4]),
+        pe: None,
+    }
+}
+
+fn key() -> ServiceKey {
+    request().key().unwrap()
+}
+
+fn add(request: ServiceRequest<'_>) -> Result<ServiceConfig, ConfigError> {
+    request.add(request.key()?, false)
+}
+
+fn unsupported(request: ServiceRequest<'_>) -> Option<Unsupported> {
+    match add(request) {
+        Err(ConfigError::Unsupported(what)) => Some(what),
+        _ => None,
+    }
+}
+
+#[test]
+fn what_stock_ipvsadm_sends_is_a_service() {
+    assert_eq!(
+        key(),
+        ServiceKey::Address {
+            protocol: 6,
+            addr: Ipv4Addr::from(VIP).into(),
+            port: 80
+        }
+    );
+    let config = add(request()).unwrap();
+    assert_eq!(config.scheduler, Scheduler::Rr);
+    assert_eq!((config.flags, config.timeout), (0, 0));
+    // Addresses come padded to 16 bytes from some tools.
+    let mut padded = [0; 16];
+    padded[..4].copy_from_slice(&VIP);
+    let request = ServiceRequest {
+        addr: Some(&padded),
+        ..request()
+    };
+    assert_eq!(request.key(), Ok(key()));
+}
+
+#[test]
+fn a_service_must_be_named() {
+    let whole = request();
+    for request in [
+        ServiceRequest { af: None, ..whole },
+        ServiceRequest {
+            protocol: None,
+            ..whole
+        },
+        ServiceRequest {
+            addr: None,
+            ..whole
+        },
+        ServiceRequest {
+            port: None,
+            ..whole
+        },
+        ServiceRequest::default(),
+    ] {
+        assert_eq!(request.key(), Err(ConfigError::ServiceMissing));
+    }
+    // Missing comes before a wrong family.
+    let request = ServiceRequest {
+        af: Some(7),
+        port: None,
+        ..whole
+    };
+    assert_eq!(request.key(), Err(ConfigError::ServiceMissing));
+    let request = ServiceRequest {
+        af: Some(7),
+        ..whole
+    };
+    assert_eq!(request.key(), Err(ConfigError::Family));
+    assert_eq!(
+        request.key().map_err(ConfigError::errno),
+        Err(Errno::AfNoSupport)
+    );
+    let request = ServiceRequest {
+        af: Some(10),
+        ..whole
+    };
+    assert_eq!(request.key(), Err(ConfigError::AddressLength));
+}
+
+#[test]
+fn a_mark_stands_above_the_address() {
+    let marked = ServiceRequest {
+        fwmark: Some(5),
+        ..request()
+    };
+    let key = ServiceKey::Fwmark {
+        family: Family::V4,
+        mark: 5,
+    };
+    assert_eq!(marked.key(), Ok(key));
+    assert_eq!(unsupported(marked), Some(Unsupported::Fwmark));
+    let alone = ServiceRequest {
+        af: Some(10),
+        fwmark: Some(5),
+        ..ServiceRequest::default()
+    };
+    assert_eq!(alone.key().unwrap().family(), Family::V6);
+    // Mark 0 is the odd service of IPVS.
+    for (af, addr) in [
+        (2, AnyAddr::from(Ipv4Addr::UNSPECIFIED)),
+        (10, AnyAddr::from(Ipv6Addr::UNSPECIFIED)),
+    ] {
+        let zero = ServiceRequest {
+            af: Some(af),
+            fwmark: Some(0),
+            ..ServiceRequest::default()
+        };
+        assert_eq!(
+            zero.key(),
+            Ok(ServiceKey::Address {
+                protocol: 6,
+                addr,
+                port: 0
+            })
+        );
+    }
+}
+
+#[test]
+fn an_incomplete_request_is_refused_before_anything_else() {
+    let whole = ServiceRequest {
+        sched: Some("nonsense"),
+        ..request()
+    };
+    for request in [
+        ServiceRequest {
+            sched: None,
+            ..whole
+        },
+        ServiceRequest {
+            flags: None,
+            ..whole
+        },
+        ServiceRequest {
+            timeout: None,
+            ..whole
+        },
+        ServiceRequest {
+            netmask: None,
+            ..whole
+        },
+    ] {
+        for exists in [false, true] {
+            assert_eq!(
+                request.add(key(), exists),
+                Err(ConfigError::ServiceIncomplete)
+            );
+        }
+        assert_eq!(
+            request.edit(key(), None),
+            Err(ConfigError::ServiceIncomplete)
+        );
+    }
+    // Then whether it exists, then the scheduler.
+    assert_eq!(whole.add(key(), true), Err(ConfigError::ServiceExists));
+    assert_eq!(whole.edit(key(), None), Err(ConfigError::ServiceUnknown));
+    assert_eq!(whole.add(key(), false), Err(ConfigError::SchedulerUnknown));
+}
+
+#[test]
+fn schedulers_are_known_unknown_or_not_yet_there() {
+    for (name, scheduler) in [
+        ("rr", Scheduler::Rr),
+        ("wrr", Scheduler::Wrr),
+        ("none", Scheduler::None),
+    ] {
+        let request = ServiceRequest {
+            sched: Some(name),
+            ..request()
+        };
+        assert_eq!(add(request).unwrap().scheduler, scheduler);
+    }
+    let request = ServiceRequest {
+        sched: Some("wlc"),
+        ..request()
+    };
+    assert_eq!(unsupported(request), Some(Unsupported::Scheduler));
+}
+
+#[test]
+fn persistence_engines_come_after_schedulers() {
+    let pe = |sched, pe| {
+        add(ServiceRequest {
+            sched: Some(sched),
+            pe: Some(pe),
+            ..request()
+        })
+    };
+    assert!(pe("rr", "").is_ok());
+    assert_eq!(pe("x", "y"), Err(ConfigError::SchedulerUnknown));
+    assert_eq!(pe("rr", "y"), Err(ConfigError::PersistenceEngineUnknown));
+    assert_eq!(pe("rr", "sip"), Err(Unsupported::PersistenceEngine.into()));
+}
+
+#[test]
+fn flags_are_masked_and_only_none_is_supported() {
+    for (flags, expected) in [
+        (svc_flags::PERSISTENT, Some(Unsupported::Persistence)),
+        (svc_flags::ONE_PACKET, Some(Unsupported::OnePacket)),
+        (svc_flags::SCHED1, Some(Unsupported::Flags)),
+        (0x8000, Some(Unsupported::Flags)),
+        (svc_flags::HASHED, None),
+        (0, None),
+    ] {
+        let set = ServiceRequest {
+            flags: Some((flags, u32::MAX)),
+            ..request()
+        };
+        assert_eq!(unsupported(set), expected, "{flags:#x}");
+        // What is outside the mask does not count.
+        let masked = ServiceRequest {
+            flags: Some((flags, 0)),
+            ..request()
+        };
+        assert_eq!(add(masked).unwrap().flags, 0);
+        // Old flags stay unless the mask says otherwise.
+        let current = ServiceConfig {
+            flags,
+            ..add(request()).unwrap()
+        };
+        assert_eq!(
+            request().edit(key(), Some(&current)).map(|c| c.flags),
+            Ok(0)
+        );
+        let kept = masked.edit(key(), Some(&current));
+        assert_eq!(kept.is_err(), expected.is_some());
+    }
+}
+
+#[test]
+fn what_cannot_be_done_yet_is_named() {
+    let v6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let ipv6 = |prefix: u32| ServiceRequest {
+        af: Some(10),
+        addr: Some(&v6),
+        netmask: Some(prefix.to_ne_bytes()),
+        ..request()
+    };
+    for prefix in [0, 129, u32::MAX] {
+        assert_eq!(add(ipv6(prefix)), Err(ConfigError::PrefixLength));
+    }
+    for prefix in [1, 128] {
+        assert_eq!(unsupported(ipv6(prefix)), Some(Unsupported::Ipv6));
+    }
+    for protocol in [0, 1, 50, 132, 262] {
+        let request = ServiceRequest {
+            protocol: Some(protocol),
+            ..request()
+        };
+        assert_eq!(unsupported(request), Some(Unsupported::Protocol));
+    }
+    let udp = ServiceRequest {
+        protocol: Some(17),
+        ..request()
+    };
+    assert!(add(udp).is_ok());
+    let all = ServiceRequest {
+        port: Some(0),
+        ..request()
+    };
+    assert_eq!(unsupported(all), Some(Unsupported::PortZero));
+}
