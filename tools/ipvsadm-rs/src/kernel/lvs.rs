@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What only lvs can be asked.
+
+use std::net::IpAddr;
+
+use lvs_wire::netlink::lvs::{cmd, VERSION};
+
+use super::refusal::Operation;
+use super::{decode_all, decode_one, Kernel};
+use crate::failure::Failure;
+use crate::model::conn::{Conn, Endpoint};
+use crate::model::dest::{DestKey, Methods};
+use crate::model::info::Drop;
+use crate::model::laddr::LocalAddress;
+use crate::model::service::{Extra, ServiceKey};
+use crate::nl::builder::Builder;
+use crate::nl::lvs::{conn, dest, drops, laddr, service};
+use crate::nl::message::Request;
+use crate::socket::Answer;
+
+impl Kernel<'_> {
+    /// What lvs adds to each service.
+    pub(crate) fn extras(&mut self) -> Result<Vec<(ServiceKey, Extra)>, Failure> {
+        let answer = self.lvs_dump(cmd::GET_SERVICE, Builder::default(), Operation::GetService)?;
+        decode_all(&answer, service::decode)
+    }
+
+    /// What lvs adds to one service.
+    pub(crate) fn extra(&mut self, key: &ServiceKey) -> Result<(ServiceKey, Extra), Failure> {
+        let mut attrs = Builder::default();
+        service::add_named(&mut attrs, key);
+        let answer = self.lvs_ask(cmd::GET_SERVICE, attrs, Operation::GetService)?;
+        decode_one(&answer, service::decode)
+    }
+
+    /// Keeps NAT destinations NAT, or lets local addresses make them FULLNAT.
+    pub(crate) fn set_masq_only(
+        &mut self,
+        key: &ServiceKey,
+        masq_only: bool,
+    ) -> Result<(), Failure> {
+        let attrs = service::encode_flags(key, masq_only);
+        self.lvs_ask(cmd::SET_SERVICE, attrs, Operation::SetMasqOnly)
+            .map(|_| ())
+    }
+
+    /// The methods of a service's destinations.
+    pub(crate) fn methods(&mut self, key: &ServiceKey) -> Result<Vec<(DestKey, Methods)>, Failure> {
+        let mut attrs = Builder::default();
+        service::add_named(&mut attrs, key);
+        let answer = self.lvs_dump(cmd::GET_DEST, attrs, Operation::GetDest)?;
+        decode_all(&answer, dest::decode)
+    }
+
+    /// Adds a local address to a service, or to the default pool.
+    pub(crate) fn add_local(
+        &mut self,
+        service: Option<&ServiceKey>,
+        addr: IpAddr,
+    ) -> Result<(), Failure> {
+        let attrs = laddr::encode(service, addr);
+        self.lvs_ask(cmd::NEW_LADDR, attrs, Operation::AddLocal)
+            .map(|_| ())
+    }
+
+    /// Removes a local address.
+    pub(crate) fn delete_local(
+        &mut self,
+        service: Option<&ServiceKey>,
+        addr: IpAddr,
+    ) -> Result<(), Failure> {
+        let attrs = laddr::encode(service, addr);
+        self.lvs_ask(cmd::DEL_LADDR, attrs, Operation::DeleteLocal)
+            .map(|_| ())
+    }
+
+    /// Local addresses of a service, or of the default pool.
+    pub(crate) fn locals(
+        &mut self,
+        service: Option<&ServiceKey>,
+    ) -> Result<Vec<LocalAddress>, Failure> {
+        let answer = self.lvs_dump(cmd::GET_LADDR, laddr::of(service), Operation::GetLocal)?;
+        decode_all(&answer, laddr::decode)
+    }
+
+    /// Connections, all or those that leave from a local address and port.
+    pub(crate) fn conns(&mut self, local: Option<&Endpoint>) -> Result<Vec<Conn>, Failure> {
+        let attrs = local.map(conn::from_local).unwrap_or_default();
+        let answer = self.lvs_dump(cmd::GET_CONN, attrs, Operation::GetConn)?;
+        decode_all(&answer, conn::decode)
+    }
+
+    /// The drop counters.
+    pub(crate) fn drops(&mut self) -> Result<Vec<Drop>, Failure> {
+        let answer = self.lvs_ask(cmd::GET_DROPS, Builder::default(), Operation::GetDrops)?;
+        let lists = decode_all(&answer, drops::decode)?;
+        Ok(lists.into_iter().flatten().collect())
+    }
+
+    fn lvs_ask(
+        &mut self,
+        command: u8,
+        attrs: Builder,
+        operation: Operation,
+    ) -> Result<Answer, Failure> {
+        let request = self.lvs_request(command, false, attrs)?;
+        self.call(&request, operation)
+    }
+
+    fn lvs_dump(
+        &mut self,
+        command: u8,
+        attrs: Builder,
+        operation: Operation,
+    ) -> Result<Answer, Failure> {
+        let request = self.lvs_request(command, true, attrs)?;
+        self.call(&request, operation)
+    }
+
+    fn lvs_request(&self, command: u8, dump: bool, attrs: Builder) -> Result<Request, Failure> {
+        let family = self.lvs.ok_or_else(|| {
+            Failure::refused(
+                "This needs the lvs module, and the kernel runs stock ip_vs: \
+                 unload it (`ipvsadm -C`, `modprobe -r ip_vs`) and load lvs (`modprobe lvs`).",
+            )
+        })?;
+        Ok(Request {
+            family,
+            version: VERSION,
+            command,
+            dump,
+            attrs: attrs.into_bytes(),
+        })
+    }
+}

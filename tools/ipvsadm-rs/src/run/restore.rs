@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `-R`: rules from a file.
+
+use super::Session;
+use crate::args::request::Action;
+use crate::failure::Failure;
+use crate::names::System;
+use crate::rules::{self, BadLine, Rule};
+
+impl Session<'_, '_, '_> {
+    /// Understands the whole file before the first change; stops at the
+    /// first line that the kernel refuses.
+    pub(super) fn restore(&mut self) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        self.input
+            .read_to_end(&mut bytes)
+            .map_err(|e| Failure::usage(format!("The rules could not be read: {e}.")))?;
+        let text = String::from_utf8_lossy(&bytes);
+        let rules =
+            rules::parse(&text, &System).map_err(|bad| bad.failure("Nothing was changed."))?;
+        for rule in rules {
+            self.apply(&rule).map_err(|why| refused(rule, why))?;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, rule: &Rule) -> Result<(), Failure> {
+        if let Action::AddLocal(service, addr) = &rule.request.action {
+            // Local addresses outlive `-C`, so a file may find its own.
+            let known = self.kernel.locals(service.as_ref())?;
+            let same =
+                |l: &&crate::model::laddr::LocalAddress| l.service == *service && l.addr == *addr;
+            if known.iter().find(same).is_some_and(|l| !l.draining) {
+                return Ok(());
+            }
+        }
+        self.perform(&rule.request)
+    }
+}
+
+fn refused(rule: Rule, why: Failure) -> Failure {
+    BadLine {
+        line: rule.line,
+        text: rule.text,
+        why,
+    }
+    .failure("The lines before it are in place.")
+}
