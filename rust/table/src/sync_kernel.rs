@@ -12,7 +12,7 @@ use lvs_kapi::{gfp::Gfp, lock::SpinLockBh, rcu, slab};
 
 pub use lvs_kapi::rcu::ReadLock;
 
-pub(crate) type Array<T> = KVVec<T>;
+pub(crate) type Array<T> = lvs_kapi::vec::Vec<T>;
 pub(crate) type Shared<T> = kernel::sync::Arc<T>;
 pub(crate) type Lock<T> = SpinLockBh<T>;
 pub(crate) type Head = rcu::Head;
@@ -46,10 +46,10 @@ pub(crate) fn try_array<T>(
     len: usize,
     mut each: impl FnMut() -> Option<T>,
 ) -> Result<Array<T>, NoMemory> {
-    let mut array = KVVec::with_capacity(len, GFP_KERNEL).map_err(|_| NoMemory)?;
+    let mut array = Array::with_capacity(len, Gfp::Kernel).map_err(|_| NoMemory)?;
     for _ in 0..len {
         array
-            .push(each().ok_or(NoMemory)?, GFP_KERNEL)
+            .push_within(each().ok_or(NoMemory)?)
             .map_err(|_| NoMemory)?;
     }
     Ok(array)
