@@ -24,11 +24,14 @@ key() { printf '%s\0' "$@" | sha256sum | cut -c1-12; }
 step_dir() { printf '%s/%s/%s\n' "$LVS_CACHE" "$1" "$2"; }
 
 # step NAME KEY WHAT COMMAND...
+# COMMAND is a program, not a function: a function called from a condition runs with errexit off, and a step that goes on
+# after an error would be taken for done.
 # Makes $LVS_CACHE/NAME/KEY by running `COMMAND... DIR` with DIR a directory beside it that is renamed into
 # place only when the command succeeded. So a result that exists is whole, whatever was killed when, and two
 # processes that want the same result make it once: the second waits for the first one's lock.
 step() {
     local name=$1 key=$2 what=$3; shift 3
+    [ "$(type -t "$1")" = file ] || die "step $name: $1 is no program"
     local done_dir; done_dir=$(step_dir "$name" "$key")
     [ ! -d "$done_dir" ] || return 0
     local lock=$LVS_CACHE/locks/$name-$key fd
@@ -59,10 +62,9 @@ step() {
 # that nothing of it survives.
 step_watch() {
     local what=$1 log=$2 tmp=$3 start=$4; shift 4
-    # set -m gives the background job its own group; the subshell needs errexit again, since a function whose
-    # status is tested runs with it off.
+    # set -m gives the background job its own group.
     set -m
-    ( set -euo pipefail; set +m; "$@" ) </dev/null >"$log" 2>&1 &
+    "$@" </dev/null >"$log" 2>&1 &
     local pid=$! next=20 rc=0
     set +m
     # shellcheck disable=SC2064  # the pid of now is meant
