@@ -13,6 +13,8 @@
 //!                       its last 16 bits have no word: they count the ports taken
 //! ```
 
+use core::borrow::BorrowMut;
+
 /// The first port that is ever handed out; those below belong to root.
 pub const FIRST: u16 = 1024;
 
@@ -21,7 +23,6 @@ pub const LAST: u16 = u16::MAX;
 
 const WORDS: usize = 1024;
 const PORT_WORDS: usize = 1008;
-const SUMMARY_WORDS: usize = WORDS - PORT_WORDS;
 /// Bits of the last summary word that stand for a word.
 const LAST_SUMMARY_BITS: u32 = 48;
 
@@ -136,6 +137,9 @@ const fn span(range: (u16, u16)) -> u32 {
 
 /// A set of ports, 8 KiB. All bits 0 is the empty set.
 ///
+/// The bits may be borrowed (`PortSet<&mut [u64; 1024]>`), so that whoever has
+/// memory of its own for them needs no 8 KiB on the stack.
+///
 /// ```
 /// # use lvs_engine::ports::{PortSet, Ranges};
 /// let mut set = PortSet::EMPTY;
@@ -146,11 +150,10 @@ const fn span(range: (u16, u16)) -> u32 {
 /// assert_eq!(set.used(), 1);
 /// ```
 #[derive(Debug)]
-pub struct PortSet {
-    /// The bits. Public only so that a set can be made in place, zeroed, without
-    /// 8 KiB on the stack; any content is a set, though one with a wrong
-    /// count if it was not made here.
-    pub words: [u64; WORDS],
+pub struct PortSet<W = [u64; WORDS]> {
+    /// The bits. Any content is a set, though one with a wrong count if it was
+    /// not made here.
+    pub words: W,
 }
 
 const _: () = assert!(core::mem::size_of::<PortSet>() == 8192);
@@ -158,6 +161,18 @@ const _: () = assert!(core::mem::size_of::<PortSet>() == 8192);
 impl PortSet {
     /// The set without ports.
     pub const EMPTY: Self = Self { words: [0; WORDS] };
+}
+
+impl<W: BorrowMut<[u64; WORDS]>> PortSet<W> {
+    #[inline]
+    fn words(&self) -> &[u64; WORDS] {
+        self.words.borrow()
+    }
+
+    #[inline]
+    fn words_mut(&mut self) -> &mut [u64; WORDS] {
+        self.words.borrow_mut()
+    }
 
     /// Takes the first free port at or after `cursor`, going round at the end of the
     /// ranges; returns it with the cursor for the next call.
@@ -185,7 +200,7 @@ impl PortSet {
     #[inline]
     pub fn free(&mut self, port: u16) -> bool {
         let (index, mask) = place(port);
-        let Some(word) = self.words.get_mut(index) else {
+        let Some(word) = self.words_mut().get_mut(index) else {
             return false;
         };
         if index >= PORT_WORDS || *word & mask == 0 {
@@ -193,7 +208,7 @@ impl PortSet {
         }
         *word &= !mask;
         let (summary, bit) = summary_place(index);
-        if let Some(word) = self.words.get_mut(summary) {
+        if let Some(word) = self.words_mut().get_mut(summary) {
             *word &= !bit;
         }
         self.count(|used| used.saturating_sub(1));
@@ -205,7 +220,7 @@ impl PortSet {
     #[must_use]
     pub fn is_taken(&self, port: u16) -> bool {
         let (index, mask) = place(port);
-        index < PORT_WORDS && self.words.get(index).is_some_and(|word| word & mask != 0)
+        index < PORT_WORDS && self.words().get(index).is_some_and(|word| word & mask != 0)
     }
 
     /// Whether no port is taken.
@@ -219,13 +234,13 @@ impl PortSet {
     #[inline]
     #[must_use]
     pub fn used(&self) -> u32 {
-        let last = self.words.last().copied().unwrap_or(0);
+        let last = self.words().last().copied().unwrap_or(0);
         // CAST: 16 bits are left.
         (last >> LAST_SUMMARY_BITS) as u32
     }
 
     fn count(&mut self, step: impl FnOnce(u64) -> u64) {
-        if let Some(word) = self.words.last_mut() {
+        if let Some(word) = self.words_mut().last_mut() {
             let used = step(*word >> LAST_SUMMARY_BITS) << LAST_SUMMARY_BITS;
             *word = (*word & SUMMARY_MASK) | used;
         }
@@ -237,13 +252,13 @@ impl PortSet {
         if index >= PORT_WORDS {
             return;
         }
-        let Some(word) = self.words.get_mut(index) else {
+        let Some(word) = self.words_mut().get_mut(index) else {
             return;
         };
         *word |= mask;
         if *word == u64::MAX {
             let (summary, bit) = summary_place(index);
-            if let Some(word) = self.words.get_mut(summary) {
+            if let Some(word) = self.words_mut().get_mut(summary) {
                 *word |= bit;
             }
         }
@@ -283,7 +298,7 @@ impl PortSet {
         let (first_word, first_bit) = place(first);
         *visited = visited.wrapping_add(1);
         // Bits at and above the first one.
-        let word = self.words.get(first_word)? | first_bit.wrapping_sub(1);
+        let word = self.words().get(first_word)? | first_bit.wrapping_sub(1);
         let index = if word == u64::MAX {
             self.next_word(first_word.wrapping_add(1), visited)?
         } else {
@@ -293,7 +308,7 @@ impl PortSet {
             word
         } else {
             *visited = visited.wrapping_add(1);
-            *self.words.get(index)?
+            *self.words().get(index)?
         };
         let port = port_at(index, word.trailing_ones())?;
         (port <= last).then_some(port)
@@ -302,9 +317,9 @@ impl PortSet {
     /// The first word at or after `from` with a free port.
     #[inline]
     fn next_word(&self, from: usize, visited: &mut u32) -> Option<usize> {
-        let (start, start_bit) = summary_place(from);
+        let (mut index, start_bit) = summary_place(from);
         let mut below = start_bit.wrapping_sub(1);
-        for (index, word) in self.words.iter().enumerate().skip(start) {
+        while let Some(word) = self.words().get(index) {
             *visited = visited.wrapping_add(1);
             let mut full = *word | below;
             if index == WORDS - 1 {
@@ -316,6 +331,7 @@ impl PortSet {
                 return Some((group << 6) | full.trailing_ones() as usize);
             }
             below = 0;
+            index = index.wrapping_add(1);
         }
         None
     }
@@ -339,11 +355,12 @@ const fn summary_place(index: usize) -> (usize, u64) {
 /// The port of a bit of a word.
 #[inline]
 fn port_at(index: usize, bit: u32) -> Option<u16> {
+    // CAST: at most 64.
     let offset = u16::try_from((index << 6).wrapping_add(bit as usize)).ok()?;
     FIRST.checked_add(offset)
 }
 
-const _: () = assert!(SUMMARY_WORDS * 64 - 16 == PORT_WORDS);
+const _: () = assert!((WORDS - PORT_WORDS) * 64 - 16 == PORT_WORDS);
 
 #[cfg(test)]
 mod tests;
