@@ -213,3 +213,21 @@ class Flow:
         self.server_sends("PA", ack=2, payload=b"s")
         self.client_sends("A", seq=2, ack=2)
         return self
+
+
+def fullnat(extra=""):
+    """The director of a case made by hand: TCP 80 and UDP 5000 on the VIP, one raw server behind each."""
+    from ktap import sh
+    sh(f"""
+        topology; raw_ends; lvs_in
+        service -t 80 {RAW_S1}:80
+        service -u 5000 {RAW_S1}:5000
+        {extra}
+    """)
+    return Wire()
+
+
+def drops(name):
+    """How often the director counted that reason or event."""
+    from ktap import sh
+    return int(sh(f"drops {name}"))

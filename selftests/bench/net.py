@@ -1,0 +1,125 @@
+"""The network of the benchmarks: client - director - server, joined by veth, with nothing else running.
+
+    client 10.1.0.7 --- 10.1.0.1 director 10.2.0.1 --- 10.2.0.7 server      VIP 10.1.0.100, local addresses 10.9.x.y
+
+Neighbours are permanent and both ends are packet sockets or pktgen, so that a row measures the director's path and
+nothing that only happens now and then. A sink is an nft rule at the ingress of the end: it counts and drops.
+"""
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import wire  # noqa: E402
+from packet import Packet, Udp  # noqa: E402
+
+CLIENT, SERVER, VIP, LIP = "10.1.0.7", "10.2.0.7", "10.1.0.100", "10.9.0.1"
+ENDS = {"client": ("client", CLIENT), "server": ("server", SERVER)}
+
+
+def sh(script, ns=None):
+    prefix = ["nsenter", f"--net=/run/netns/{ns}"] if ns else []
+    r = subprocess.run(prefix + ["bash", "-euc", script], text=True, capture_output=True)
+    if r.returncode:
+        raise RuntimeError(f"{script}\n{r.stdout}{r.stderr}")
+    return r.stdout
+
+
+def down():
+    sh("for n in $(ip netns list | cut -d' ' -f1); do ip netns del $n; done")
+    # The namespaces' end is asynchronous: a module that they use would be busy.
+    sh("for i in $(seq 200); do rmmod lvs 2>/dev/null || true; [ ! -d /sys/module/lvs ] && break; sleep 0.05; done")
+    sh("if [ -d /sys/module/ip_vs ]; then for m in $(lsmod | awk '/^ip_vs_/ {print $1}') ip_vs; do "
+       "for i in $(seq 200); do rmmod $m 2>/dev/null && break; sleep 0.05; done; done; fi; [ ! -d /sys/module/ip_vs ]")
+
+
+def up():
+    """A fresh network."""
+    down()
+    sh("""
+        for n in client director server; do ip netns add $n; ip -n $n link set lo up; done
+        for n in client server; do ip -n $n link add eth0 type veth peer name $n netns director; done
+        ip -n client addr add 10.1.0.2/24 dev eth0; ip -n director addr add 10.1.0.1/24 dev client
+        ip -n server addr add 10.2.0.2/24 dev eth0; ip -n director addr add 10.2.0.1/24 dev server
+        for n in client server; do ip -n $n link set eth0 up; ip -n director link set $n up; done
+        ip -n director addr add 10.1.0.100/32 dev lo
+        ip -n director addr add 10.9.0.1/32 dev lo
+        ip -n client route add default via 10.1.0.1; ip -n server route add default via 10.2.0.1
+    """)
+    sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1", "director")
+    for end in ENDS:
+        sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1", end)
+        dev, addr = ENDS[end]
+        sh(f"ip -n director neigh replace {addr} lladdr {mac(end, 'eth0')} dev {dev} nud permanent")
+        sh(f"ip -n {end} neigh replace 10.{1 if end == 'client' else 2}.0.1 lladdr {mac('director', dev)} dev eth0 nud permanent")
+
+
+def mac(ns, dev):
+    return wire.mac_of(ns, dev).hex(":")
+
+
+def nft(ns, text):
+    subprocess.run(["nsenter", f"--net=/run/netns/{ns}", "nft", "-f", "-"], input=text, text=True, check=True)
+
+
+def sink(at):
+    """Counts and drops what comes to an end."""
+    nft(at, 'table netdev sink { chain c { type filter hook ingress device "eth0" priority 0; counter drop\n }\n }\n')
+
+
+def unsink(at):
+    sh("nft delete table netdev sink 2>/dev/null || true", at)
+
+
+def sunk(at, table="sink"):
+    out = sh(f"nft list table netdev {table}", at)
+    return int(out.split("counter packets ")[1].split()[0])
+
+
+def as_tcp(dev):
+    """Makes TCP of pktgen's UDP before anything else in the director sees it: same ports, flags ACK, right checksums.
+    The UDP length and checksum become the sequence number, which nobody here looks at twice."""
+    sh(f"""
+        tc qdisc add dev {dev} clsact
+        tc filter add dev {dev} ingress protocol ip matchall \
+            action pedit ex munge ip protocol set 6 munge offset 32 u32 set 0x5010ffff pipe \
+            action csum ip4h tcp
+    """, "director")
+
+
+def ends():
+    """The two raw ends, to set up flows by hand."""
+    class Two:
+        client = wire.End("client", "eth0", CLIENT, "client")
+        server = wire.End("server", "eth0", SERVER, "server")
+    return Two
+
+
+def pktgen(ns, count, dst, sports, dports, src=None, srcs=None):
+    """Sends `count` 60-byte UDP packets from an end; returns the nanoseconds that took, by the guest's clock: under
+    -icount shift=0 these are instructions."""
+    dev = ENDS[ns][0]
+    addr = src or ENDS[ns][1]
+    low, high = srcs or (addr, addr)
+    lines = ["rem_device_all", "add_device eth0"]
+    conf = [f"count {count}", "clone_skb 0", "pkt_size 60", "delay 0", f"dst_mac {mac('director', dev)}",
+            f"dst_min {dst}", f"dst_max {dst}", f"src_min {low}", f"src_max {high}",
+            f"udp_src_min {sports[0]}", f"udp_src_max {sports[1]}",
+            f"udp_dst_min {dports[0]}", f"udp_dst_max {dports[1]}"]
+    script = "modprobe pktgen; cd /proc/net/pktgen\n"
+    script += "".join(f"echo '{line}' >kpktgend_0\n" for line in lines)
+    script += "".join(f"echo '{line}' >eth0\n" for line in conf)
+    script += "echo start >pgctrl; grep Result: eth0\n"
+    out = sh(script, ns)
+    usec = int(out.split("OK: ")[1].split("(")[0])
+    return usec * 1000
+
+
+def udp_pair(two, cport, dst, dport, answer=True):
+    """One datagram and its answer; returns where the server saw it come from."""
+    two.client.send(Packet(CLIENT, dst, Udp(cport, dport, b"x" * 18)))
+    got = two.server.recv(lambda p: isinstance(p.l4, Udp) and p.l4.dport == dport)
+    if answer:
+        two.server.send(Packet(got.dst, got.src, Udp(dport, got.l4.sport, b"y" * 18)))
+        two.client.recv(lambda p: isinstance(p.l4, Udp) and p.l4.dport == cport)
+    return got.src, got.l4.sport

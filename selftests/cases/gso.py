@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# Big packets stay whole, and say rightly how they are to be cut.
+# suite: wire
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from ktap import run, same
+from packet import NOP, SACK_PERMITTED, mss, timestamps
+from wire import RAW_CLIENT, Flow, fullnat
+
+W = None
+DATA = bytes(i % 249 for i in range(14000))
+
+
+def setup():
+    global W
+    W = fullnat()
+
+
+def test_a_big_packet_leaves_whole_to_the_server():
+    f = Flow(W, 8001).established()
+    got = f.to_server(f.client_packet("PA", seq=2, ack=2, payload=DATA), gso_size=1400)
+    same((DATA, 1400, True), (got.l4.payload, got.gso_size, got.partial))
+
+
+def test_and_to_the_client():
+    f = Flow(W, 8002).established()
+    got = f.to_client(f.server_packet("PA", seq=2, ack=2, payload=DATA), gso_size=1448)
+    same((DATA, 1448, True), (got.l4.payload, got.gso_size, got.partial))
+
+
+def test_with_toa_it_stays_whole_and_every_segment_fits():
+    f = Flow(W, 8003).open()
+    got = f.to_server(f.client_packet("PA", payload=DATA), gso_size=1452)
+    same(DATA, got.l4.payload)
+    assert got.l4.option(254), "no TOA"
+    same(1452, got.gso_size, "20 + 28 + 1452 = 1500: fits as it is")
+
+
+def test_the_segment_size_is_lowered_only_when_one_would_not_fit():
+    f = Flow(W, 8004).open()
+    got = f.to_server(f.client_packet("PA", payload=DATA), gso_size=1460)
+    same(DATA, got.l4.payload)
+    same(1452, got.gso_size)
+
+
+def test_sack_in_a_big_acknowledgement():
+    f = Flow(W, 8005).established(options=SACK_PERMITTED)
+    from packet import sack
+    d = f.c_isn + f.delta
+    back = f.to_client(f.server_packet("PA", seq=2, ack=2, payload=DATA, options=NOP * 2 + sack((d + 9, d + 99))), gso_size=1400)
+    same(([(f.c_isn + 9, f.c_isn + 99)], DATA), (back.l4.sacks(), back.l4.payload))
+
+
+def test_at_the_end_of_the_length_it_goes_without_toa():
+    f = Flow(W, 8006).open()
+    payload = b"L" * (65535 - 40)
+    got = f.to_server(f.client_packet("PA", payload=payload), gso_size=1400)
+    same((None, len(payload)), (got.l4.option(254), len(got.l4.payload)))
+
+
+run(globals())
