@@ -66,9 +66,9 @@ pub struct ServiceRequest<'a> {
     pub flags: Option<(u32, u32)>,
     /// Persistence timeout, seconds.
     pub timeout: Option<u32>,
-    /// Persistence netmask, the four bytes as they came: for IPv4 a mask in
-    /// network order, for IPv6 a prefix length in the machine's order.
-    pub netmask: Option<[u8; 4]>,
+    /// Persistence netmask: the four bytes of the attribute read in network
+    /// order, though for IPv6 they are a prefix length in the machine's order.
+    pub netmask: Option<u32>,
     /// Name of the persistence engine.
     pub pe: Option<&'a str>,
 }
@@ -83,7 +83,7 @@ pub struct ServiceConfig {
     /// Persistence timeout, seconds; kept for listings.
     pub timeout: u32,
     /// Persistence netmask as it came; kept for listings.
-    pub netmask: [u8; 4],
+    pub netmask: u32,
 }
 
 impl ServiceRequest<'_> {
@@ -165,7 +165,7 @@ struct Full<'a> {
     sched: &'a str,
     flags: (u32, u32),
     timeout: u32,
-    netmask: [u8; 4],
+    netmask: u32,
     pe: &'a str,
 }
 
@@ -178,7 +178,7 @@ impl Full<'_> {
                 _ => ConfigError::PersistenceEngineUnknown,
             });
         }
-        let prefix_length = u32::from_ne_bytes(self.netmask);
+        let prefix_length = u32::from_ne_bytes(self.netmask.to_be_bytes());
         if matches!(key.family(), Family::V6) && !(1..=128).contains(&prefix_length) {
             return Err(ConfigError::PrefixLength);
         }

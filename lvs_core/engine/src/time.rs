@@ -67,6 +67,13 @@ impl Ticks {
         }
     }
 
+    /// Whole seconds from `earlier` to this moment, 0 if `earlier` lies ahead.
+    #[inline]
+    #[must_use]
+    pub const fn seconds_after(self, earlier: Self) -> u32 {
+        self.since(earlier) / TICKS_PER_SECOND
+    }
+
     /// The moment `ticks` later.
     #[inline]
     #[must_use]
@@ -96,6 +103,8 @@ mod tests {
         assert!(!before.is_after(before));
         assert_eq!(after.since(before), 3);
         assert_eq!(before.since(after), 0);
+        assert_eq!(before.after_ticks(7).seconds_after(before), 1);
+        assert_eq!(before.seconds_after(after), 0);
     }
 
     #[test]

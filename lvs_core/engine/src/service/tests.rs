@@ -17,7 +17,7 @@ fn request() -> ServiceRequest<'static> {
         sched: Some("rr"),
         flags: Some((0, u32::MAX)),
         timeout: Some(0),
-        netmask: Some([255; 4]),
+        netmask: Some(u32::MAX),
         pe: None,
     }
 }
@@ -260,7 +260,7 @@ fn what_cannot_be_done_yet_is_named() {
     let ipv6 = |prefix: u32| ServiceRequest {
         af: Some(10),
         addr: Some(&v6),
-        netmask: Some(prefix.to_ne_bytes()),
+        netmask: Some(u32::from_be_bytes(prefix.to_ne_bytes())),
         ..request()
     };
     for prefix in [0, 129, u32::MAX] {
