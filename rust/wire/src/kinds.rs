@@ -45,15 +45,18 @@ impl KindSet {
         if kinds.len() > Self::MAX {
             return Err(KindError::TooMany);
         }
-        for (slot, &kind) in set.0.iter_mut().zip(kinds) {
-            if is_reserved(kind) {
-                return Err(KindError::Reserved(kind));
+        let mut rest = kinds;
+        for slot in &mut set.0 {
+            let [kind, others @ ..] = rest else { break };
+            if is_reserved(*kind) {
+                return Err(KindError::Reserved(*kind));
             }
-            if kinds.iter().filter(|&&other| other == kind).count() > 1 {
-                return Err(KindError::Duplicate(kind));
+            if others.contains(kind) {
+                return Err(KindError::Duplicate(*kind));
             }
-            // INVARIANT: not 0, which is reserved, and in `kinds` once.
-            *slot = kind;
+            // INVARIANT: not 0, which is reserved, and not among the others.
+            *slot = *kind;
+            rest = others;
         }
         Ok(set)
     }
@@ -87,8 +90,8 @@ impl KindSet {
     /// other word.
     pub fn from_bits(bits: u32) -> Option<Self> {
         let bytes = bits.to_be_bytes();
-        let len = bytes.iter().take_while(|&&kind| kind != 0).count();
-        let set = Self::new(bytes.get(..len)?).ok()?;
+        let len = bytes.iter().position(|&kind| kind == 0);
+        let set = Self::new(bytes.get(..len.unwrap_or(Self::MAX))?).ok()?;
         (set.to_bits() == bits).then_some(set)
     }
 }

@@ -195,6 +195,13 @@ impl<'a> SackBlocks<'a> {
     fn parse(data: &'a [u8]) -> Option<Self> {
         (!data.is_empty() && data.len() & 7 == 0).then_some(Self { rest: data })
     }
+
+    /// How many blocks there are.
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.rest.len() >> 3
+    }
 }
 
 impl Iterator for SackBlocks<'_> {

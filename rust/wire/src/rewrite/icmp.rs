@@ -176,3 +176,7 @@ fn embedded_udp(rest: &mut [u8], change: Sum) {
         [*c, *d] = update_udp(u16::from_be_bytes([*c, *d]), change).to_be_bytes();
     }
 }
+
+#[cfg(test)]
+#[path = "icmp_tests.rs"]
+mod tests;

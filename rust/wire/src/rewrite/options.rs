@@ -189,7 +189,7 @@ impl Survey {
             Value::AccEcn => add(&mut self.acc_ecn, len),
             Value::Sack(blocks) => {
                 add(&mut self.sacks, 1);
-                add(&mut self.blocks, blocks.count());
+                add(&mut self.blocks, blocks.len());
             }
             Value::Md5 | Value::Ao => self.signed = true,
             _ => {}
@@ -321,7 +321,7 @@ fn emit(old: &[u8], edit: &TcpEdit, is_syn: bool, layout: Layout) -> OptionsOut 
             Value::Timestamps { .. } if !layout.timestamps => {}
             Value::AccEcn if !layout.acc_ecn => {}
             Value::Sack(present) => {
-                let stay = present.count().min(blocks);
+                let stay = present.len().min(blocks);
                 blocks = blocks.saturating_sub(stay);
                 writer.sack(&option, stay, edit.sack_add);
             }
