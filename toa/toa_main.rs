@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! toa.ko: tells a server's programs who their client is.
+//!
+//! A balancer in FULLNAT mode connects to the server from an address of its
+//! own, and names the client in a TCP option (TOA). This module reads the
+//! option from the segment that makes the connection, and gives the client in
+//! answer to accept, getpeername and their like.
+//!
+//! ```text
+//!   segment -> tcp_child_process -> [accept probe] -> table
+//!   accept, getpeername -> inet_getname -> [redirected] -> inet_getname, table
+//!   socket ends -> tcp_destroy_sock -> [end probe] -> table
+//! ```
+
+mod capture;
+mod control;
+mod counters;
+mod namespace;
+mod table;
+mod trusted;
+
+use capture::Clients;
+use control::Toa as ToaFamily;
+use kapi::{
+    accept::AcceptProbe,
+    genl, //
+    getname::PeerNames,
+    netns, rcu,
+    tracepoint::EndProbe,
+};
+use kernel::{prelude::*, sync::Arc};
+use lvs_kapi as kapi;
+use namespace::{Namespace, NAMESPACES};
+use table::Table;
+
+module! {
+    type: Toa,
+    name: "toa",
+    authors: ["The LVS authors"],
+    description: "Gives the client of a balanced TCP connection as its peer",
+    license: "GPL",
+    params: {
+        max_connections: u32 {
+            default: 1_048_576,
+            description: "Most connections whose client is remembered, all namespaces together",
+        },
+    },
+}
+
+/// The loaded module. The fields are dropped in this order: nobody configures,
+/// nothing is learnt any more, nobody asks, and only then is forgetting
+/// stopped and what was learnt freed.
+struct Toa {
+    _family: genl::Registration<ToaFamily>,
+    _accepts: AcceptProbe<Clients>,
+    _names: PeerNames,
+    _ends: EndProbe<Clients>,
+    _namespaces: netns::Registration<Namespace>,
+    _rcu: rcu::Exit,
+}
+
+impl kernel::Module for Toa {
+    fn init(_: &'static ThisModule) -> Result<Self> {
+        let limit = module_parameters::max_connections.value();
+        let clients = Arc::new(Clients(Table::new(limit)?), GFP_KERNEL)?;
+        // The other way round than it ends: a socket that was learnt of is
+        // always forgotten.
+        let rcu = rcu::Exit::default();
+        let namespaces = NAMESPACES.register()?;
+        let ends = EndProbe::new(clients.clone()).inspect_err(|_| {
+            pr_err!("the tracepoint tcp_destroy_sock is missing in this kernel\n");
+        })?;
+        let names = PeerNames::new(clients.clone()).inspect_err(say_why)?;
+        let accepts = AcceptProbe::new(clients).inspect_err(say_why)?;
+        let family = control::FAMILY.register()?;
+        pr_info!("TOA options are believed from any source until trusted sources are set\n");
+        Ok(Self {
+            _family: family,
+            _accepts: accepts,
+            _names: names,
+            _ends: ends,
+            _namespaces: namespaces,
+            _rcu: rcu,
+        })
+    }
+}
+
+/// Says what to do when a function cannot be probed.
+fn say_why(error: &Error) {
+    if *error == EBUSY {
+        pr_err!("cannot attach: set kernel.ftrace_enabled to 1, or a live patch has inet_getname\n");
+    } else {
+        pr_err!("cannot attach: this kernel lacks a function that is to be watched ({error:?})\n");
+    }
+}
