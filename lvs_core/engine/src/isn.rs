@@ -108,3 +108,56 @@ impl Timestamps {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_policies_have_the_numbers_of_the_sysctl() {
+        let all = [Timestamps::Never, Timestamps::Always, Timestamps::Auto];
+        for (number, policy) in (0..).zip(all) {
+            assert_eq!(Timestamps::from_number(number), Some(policy));
+        }
+        assert_eq!(Timestamps::from_number(3), None);
+        assert_eq!(Timestamps::default(), Timestamps::Auto);
+    }
+
+    #[test]
+    fn always_and_never_do_not_look_at_the_port() {
+        let now = Ticks::new(9);
+        for last_used in [None, Some(now)] {
+            assert!(Timestamps::Always.strip(last_used, now));
+            assert!(!Timestamps::Never.strip(last_used, now));
+        }
+    }
+
+    #[test]
+    fn the_generator_keeps_ahead_of_125_megabits_a_second() {
+        // Bytes; who sends faster is met by the margin.
+        assert_eq!(generate(1_000_000_000, 0), 15_625_000);
+    }
+
+    proptest! {
+        /// A connection never starts at or below what its port has used.
+        #[test]
+        fn a_new_connection_starts_above_the_last(generated in any::<u32>(), last in any::<u32>()) {
+            let isn = choose(generated, Some(last));
+            prop_assert!(isn.wrapping_sub(last) >= MARGIN && seq::after(isn, last));
+            prop_assert!(isn == generated || isn == last.wrapping_add(MARGIN));
+        }
+
+        #[test]
+        fn the_generator_never_runs_back(now in any::<u64>(), step in 0..60_000_000_000_u64, hash in any::<u32>()) {
+            let before = generate(now, hash);
+            let later = generate(now.saturating_add(step), hash);
+            prop_assert!(!seq::after(before, later));
+        }
+
+        #[test]
+        fn the_delta_leads_from_one_to_the_other(isn in any::<u32>(), client in any::<u32>()) {
+            prop_assert_eq!(client.wrapping_add(delta(isn, client)), isn);
+        }
+    }
+}

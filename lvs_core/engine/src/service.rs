@@ -97,25 +97,27 @@ impl ServiceRequest<'_> {
     /// [`ConfigError::ServiceMissing`], [`ConfigError::Family`], [`ConfigError::AddressLength`].
     pub fn key(&self) -> Result<ServiceKey, ConfigError> {
         let af = self.af.ok_or(ConfigError::ServiceMissing)?;
-        let named = (self.protocol, self.addr, self.port);
-        if self.fwmark.is_none() && !matches!(named, (Some(_), Some(_), Some(_))) {
-            return Err(ConfigError::ServiceMissing);
-        }
+        let named = match (self.fwmark, self.protocol, self.addr, self.port) {
+            (Some(mark), ..) => Named::Mark(mark),
+            (None, Some(protocol), Some(bytes), Some(port)) => {
+                Named::Address(protocol, bytes, port)
+            }
+            _ => return Err(ConfigError::ServiceMissing),
+        };
         let family = Family::from_af(af).ok_or(ConfigError::Family)?;
-        match (self.fwmark, named) {
-            (Some(0), _) => Ok(ServiceKey::Address {
+        Ok(match named {
+            Named::Mark(0) => ServiceKey::Address {
                 protocol: u16::from(Protocol::Tcp.number()),
                 addr: unspecified(family),
                 port: 0,
-            }),
-            (Some(mark), _) => Ok(ServiceKey::Fwmark { family, mark }),
-            (None, (Some(protocol), Some(bytes), Some(port))) => Ok(ServiceKey::Address {
+            },
+            Named::Mark(mark) => ServiceKey::Fwmark { family, mark },
+            Named::Address(protocol, bytes, port) => ServiceKey::Address {
                 protocol,
                 addr: family.read(bytes).ok_or(ConfigError::AddressLength)?,
                 port,
-            }),
-            (None, _) => Err(ConfigError::ServiceMissing),
-        }
+            },
+        })
     }
 
     /// Checks a request to add the service `key`; `exists` says whether it is there already.
@@ -158,6 +160,12 @@ impl ServiceRequest<'_> {
             _ => Err(ConfigError::ServiceIncomplete),
         }
     }
+}
+
+/// By what a request names its service.
+enum Named<'a> {
+    Mark(u32),
+    Address(u16, &'a [u8], u16),
 }
 
 /// A request in which everything is there.

@@ -89,6 +89,14 @@ impl State {
         self.has(LINGERING)
     }
 
+    /// An established connection that has seen all there is to see: data
+    /// changes nothing in it but the time.
+    #[inline]
+    pub(super) const fn is_steady(self) -> bool {
+        const STEADY: u64 = TcpState::Established.number() as u64 | ANSWERED | ACTIVE | REPLIED;
+        self.0 & (TCP_MASK | ANSWERED | ACTIVE | REPLIED | LINGERING) == STEADY
+    }
+
     #[inline]
     pub(super) const fn has(self, flag: u64) -> bool {
         self.0 & flag != 0

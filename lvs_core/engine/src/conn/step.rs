@@ -88,6 +88,9 @@ impl<C: Address, S: Address> Conn<C, S> {
     #[must_use]
     pub fn step(&self, snap: Snapshot, segment: &Segment, now: Ticks, timeouts: &Timeouts) -> Step {
         let old = snap.state;
+        if old.is_steady() && segment.flags.is_data() && !now.is_after(old.last_seen()) {
+            return Step::NOTHING;
+        }
         // Nothing that comes now keeps a connection alive that was reset.
         if old.has(LINGERING) {
             return Step::NOTHING;

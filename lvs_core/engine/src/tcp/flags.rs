@@ -67,6 +67,13 @@ impl Flags {
         self.syn() && !self.ack() && !self.rst()
     }
 
+    /// ACK, and none of SYN, FIN and RST: data, or the acknowledgement of some.
+    #[inline]
+    #[must_use]
+    pub const fn is_data(self) -> bool {
+        self.0 & (Self::SYN.0 | Self::FIN.0 | Self::RST.0 | Self::ACK.0) == Self::ACK.0
+    }
+
     /// Sequence numbers that SYN and FIN take.
     #[inline]
     #[must_use]
@@ -97,6 +104,7 @@ mod tests {
             assert_eq!(flags.rst(), byte & 4 != 0);
             assert_eq!(flags.ack(), byte & 16 != 0);
             assert_eq!(flags.opens(), byte & 0x16 == 2);
+            assert_eq!(flags.is_data(), byte & 0x17 == 0x10);
             assert_eq!(flags.sequence_length(), (byte & 3).count_ones());
         }
     }

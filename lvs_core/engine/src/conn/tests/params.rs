@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a connection is made with.
+
+use super::*;
+
+#[test]
+fn nat_shows_the_client_itself() {
+    let conn = Conn::<Ipv4Addr, Ipv4Addr>::nat(
+        Protocol::Tcp,
+        end(1, 40_000),
+        end(2, 80),
+        end(4, 80),
+        CLIENT_ISN,
+    );
+    assert_eq!(conn.local, conn.client);
+    assert_eq!((conn.isn_delta, conn.mss_lower), (0, 0));
+    assert!(!conn.has_toa() && !conn.strips_timestamps());
+    let snap = conn.start(Ticks::new(0));
+    let syn = from_client(SYN, 0, 0, 0);
+    let open = conn.step(snap, &syn, Ticks::new(0), &T).next.unwrap();
+    assert_eq!(conn.deadline(open, &T), Ticks::new(0).after_seconds(60));
+    // NAT reuses by conn_reuse_mode alone.
+    for (tcp, mode, expected) in [
+        (TcpState::TimeWait, 1, Admission::Reschedule),
+        (TcpState::TimeWait, 0, Admission::Continue),
+        (TcpState::FinWait, 3, Admission::Continue),
+    ] {
+        let snap = Snapshot {
+            state: open.state.with_tcp(tcp),
+            ..open
+        };
+        let policy = ReusePolicy {
+            conn_reuse_mode: mode,
+            ..POLICY
+        };
+        assert_eq!(
+            conn.admit(snap, &from_client(SYN, 99, 0, 0), UP, policy),
+            expected
+        );
+    }
+}
+
+#[test]
+fn room_for_the_option_is_asked_for_only_if_there_is_one() {
+    let lower = |toa, lower_mss| {
+        fullnat::<Ipv4Addr, Ipv4Addr>(Features {
+            toa,
+            lower_mss,
+            ..Features::default()
+        })
+        .mss_lower
+    };
+    assert_eq!(
+        [
+            lower(true, true),
+            lower(true, false),
+            lower(false, true),
+            lower(false, false)
+        ],
+        [8, 0, 0, 0]
+    );
+    assert_eq!(fullnat::<Ipv6Addr, Ipv6Addr>(ALL_FEATURES).mss_lower, 20);
+    assert_eq!(fullnat::<Ipv6Addr, Ipv4Addr>(ALL_FEATURES).mss_lower, 20);
+    let datagrams = Conn::<Ipv4Addr, Ipv4Addr>::fullnat(
+        Protocol::Udp,
+        end(1, 1),
+        end(2, 2),
+        end(3, 3),
+        end(4, 4),
+        Numbers::default(),
+        ALL_FEATURES,
+    );
+    assert!(!datagrams.has_toa() && !datagrams.strips_timestamps() && datagrams.mss_lower == 0);
+}
+
+#[test]
+fn protocols_and_methods_have_their_numbers() {
+    for number in 0..=u8::MAX {
+        let protocol = Protocol::from_number(number);
+        assert_eq!(protocol.is_some(), [6, 17].contains(&number));
+        assert!(protocol.is_none_or(|p| p.number() == number));
+    }
+    assert_eq!([Protocol::Tcp.name(), Protocol::Udp.name()], ["TCP", "UDP"]);
+    assert_eq!([Method::Nat.number(), Method::Fullnat.number()], [0, 5]);
+}
