@@ -30,6 +30,7 @@
 extern crate std;
 
 pub mod addr;
+pub mod build;
 pub mod conn;
 pub mod csum;
 pub mod icmp;
