@@ -11,7 +11,7 @@
 /// assert!(syn_ack.syn() && syn_ack.ack() && !syn_ack.rst());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flags(u8);
+pub struct Flags(pub u8);
 
 impl Flags {
     /// No bit set.
@@ -82,6 +82,13 @@ impl Flags {
     }
 }
 
+impl From<lvs_wire::tcp::Flags> for Flags {
+    #[inline]
+    fn from(flags: lvs_wire::tcp::Flags) -> Self {
+        Self(flags.0)
+    }
+}
+
 impl core::ops::BitOr for Flags {
     type Output = Self;
 
@@ -99,6 +106,7 @@ mod tests {
     fn every_byte_says_its_bits() {
         for byte in 0..=u8::MAX {
             let flags = Flags::from_byte(byte);
+            assert_eq!(flags, lvs_wire::tcp::Flags(byte).into());
             assert_eq!(flags.fin(), byte & 1 != 0);
             assert_eq!(flags.syn(), byte & 2 != 0);
             assert_eq!(flags.rst(), byte & 4 != 0);
