@@ -1,21 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! lvs.ko.
+//! lvs.ko: the load balancer.
+//!
+//! Thin glue: decisions are the engine's (`lvs_engine`), what touches memory
+//! and the kernel is `lvs_kapi`'s, the connection table is `lvs_table`.
 
-use kernel::prelude::*;
+#![deny(unsafe_code)]
+
+mod conns;
+mod control;
+mod dests;
+mod expiry;
+mod hash;
+mod locals;
+mod ns;
+mod packet;
+mod services;
+mod settings;
+mod spaces;
+mod stats;
+
+use kernel::{prelude::*, sync::Arc};
+use lvs_kapi::{netns, rcu};
 
 module! {
     type: Lvs,
     name: "lvs",
     authors: ["The LVS authors"],
-    description: "Layer-4 load balancer",
+    description: "Layer-4 load balancer: FULLNAT and NAT, driven by ipvsadm",
     license: "GPL",
 }
 
-struct Lvs;
+/// All that stands while the module is loaded. Dropped from the top: nobody
+/// can ask any more, then the namespaces' state goes, and last the callbacks
+/// that it has queued.
+struct Lvs {
+    _control: control::Control,
+    _namespaces: netns::Registration<ns::Ns>,
+    _exit: rcu::Exit,
+}
 
 impl kernel::Module for Lvs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        Ok(Self)
+        let cache = lvs_table::Cache::new(c"lvs_conn")?;
+        ns::CACHE.populate(Arc::new(cache, GFP_KERNEL)?);
+        // The families first: whether `ip_vs` is loaded shows there.
+        let control = control::Control::new()?;
+        let namespaces = ns::NS.register()?;
+        pr_info!("loaded; connections take {} bytes\n", lvs_table::Cache::<conns::Connection>::ENTRY_SIZE);
+        Ok(Self {
+            _control: control,
+            _namespaces: namespaces,
+            _exit: rcu::Exit::default(),
+        })
     }
 }

@@ -172,6 +172,12 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
         })
     }
 
+    /// The namespace that they stand in.
+    pub fn net(&self) -> &Net {
+        // SAFETY: The namespace outlives the registration (see `new`).
+        unsafe { Net::from_raw(self.net) }
+    }
+
     /// What the hooks work on.
     pub fn state(&self) -> &Arc<S> {
         &self.state

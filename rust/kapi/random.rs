@@ -13,6 +13,12 @@ pub fn u64() -> u64 {
     unsafe { bindings::get_random_u64() }
 }
 
+/// An unpredictable number. Any context.
+pub fn u32() -> u32 {
+    // SAFETY: No requirement.
+    unsafe { bindings::get_random_u32() }
+}
+
 /// The key of a [SipHash](https://www.aumasson.jp/siphash/siphash.pdf).
 #[derive(Clone, Copy)]
 pub struct Key(bindings::siphash_key_t);

@@ -44,6 +44,10 @@ pub enum DefragUser {
     Out,
 }
 
+/// Room for a link layer header before a packet of our own (`LL_MAX_HEADER`
+/// of any device that is not a tunnel).
+const HEADROOM: u32 = 128;
+
 /// What the packet's bit fields say.
 #[derive(Clone, Copy)]
 pub struct Traits(u32);
@@ -113,13 +117,31 @@ impl Packet {
         ManuallyDrop::new(self).0.as_ptr()
     }
 
-    /// A new packet of `len` zero bytes with `headroom` before them. Any
-    /// context. `None`: no memory.
-    pub fn zeroed(headroom: u32, len: u32) -> Option<Self> {
+    /// A new packet, an IP header and what follows it. Any context. `None`: no
+    /// memory.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let len = u32::try_from(bytes.len()).ok()?;
         // SAFETY: No requirement.
-        let skb = unsafe { bindings::lvs_alloc_skb(headroom, len, Gfp::Atomic.raw()) };
+        let skb = unsafe { bindings::lvs_alloc_skb(HEADROOM, len, Gfp::Atomic.raw()) };
         // INVARIANT: New, hence ours.
-        NonNull::new(skb).map(Self)
+        let mut packet = NonNull::new(skb).map(Self)?;
+        for (to, from) in packet.writable(len).ok()?.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        Some(packet)
+    }
+
+    /// Whether the checksum of the ICMP message at `offset` is right, or is
+    /// still to be made by the sending device. Any context.
+    pub fn icmp_checksum_is_right(&mut self, offset: usize) -> bool {
+        let Ok(offset) = u32::try_from(offset) else {
+            return false;
+        };
+        if self.traits().checksum_is_partial() {
+            return true;
+        }
+        // SAFETY: Owned; the function is for any offset inside the packet.
+        offset <= self.len() && unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), offset) } == 0
     }
 
     /// Its length from the network header on, in bytes.

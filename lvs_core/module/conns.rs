@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The connections of one namespace.
+
+use crate::{
+    dests::Dest,
+    hash::Key,
+    locals::Local,
+    spaces::{Spaces, Triple},
+};
+use core::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use kernel::{prelude::*, sync::Arc};
+use lvs_engine::{
+    conn::{Conn, Dir, Protocol, Segment, Snapshot, Step},
+    time::Ticks,
+    timeouts::Timeouts,
+};
+use lvs_kapi::{random, rcu::ReadLock, time};
+use lvs_table::{Due, Item, Ref, Side, Table};
+use lvs_wire::addr::Endpoint;
+
+/// One family until the glue serves both.
+pub(crate) type V4 = Ipv4Addr;
+pub(crate) type End = Endpoint<V4>;
+
+/// The moment now.
+#[inline]
+pub(crate) fn now() -> Ticks {
+    Ticks::from_millis(time::coarse_ms())
+}
+
+/// A wheel's tick is a second.
+#[inline]
+fn wheel_tick(ticks: Ticks) -> u32 {
+    ticks.get().div_ceil(lvs_engine::time::TICKS_PER_SECOND)
+}
+
+/// What a connection holds of others, besides what the engine decides on.
+pub(crate) struct Connection {
+    pub(crate) conn: Conn<V4, V4>,
+    hashes: (u32, u32),
+    state: AtomicU64,
+    seqs: AtomicU64,
+    pub(crate) dest: Arc<Dest>,
+    /// With FULLNAT: where its port is from.
+    pub(crate) local: Option<Arc<Local>>,
+}
+
+// Two of the first cache lines hold all that an established packet reads.
+const _: () = assert!(lvs_table::Cache::<Connection>::ENTRY_SIZE <= 160);
+
+impl Item for Connection {
+    fn hashes(&self) -> (u32, Option<u32>) {
+        (self.hashes.0, Some(self.hashes.1))
+    }
+}
+
+impl Connection {
+    /// What changes, as it is now.
+    #[inline]
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        // ORDERING: Each word stands for itself: the numbers are a help for
+        // the RST at the end and are only as fresh as they happen to be.
+        Snapshot::from_words(
+            self.state.load(Ordering::Relaxed),
+            self.seqs.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Takes the step from `old` to `new`, unless another CPU was faster.
+    fn advance(&self, old: Snapshot, new: Snapshot) -> bool {
+        let (old_state, old_seqs) = old.to_words();
+        let (state, seqs) = new.to_words();
+        // ORDERING: See `snapshot`.
+        let won = state == old_state
+            || self
+                .state
+                .compare_exchange(old_state, state, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if won && seqs != old_seqs {
+            self.seqs.store(seqs, Ordering::Relaxed);
+        }
+        won
+    }
+
+    /// The ports that its port is one of.
+    fn triple(&self) -> Triple {
+        Triple {
+            protocol: self.conn.protocol,
+            local: self.conn.local.addr,
+            real: self.conn.real,
+        }
+    }
+
+    /// Seconds until it expires, if nothing more comes.
+    pub(crate) fn expires_in(&self, now: Ticks, timeouts: &Timeouts) -> u32 {
+        self.conn
+            .deadline(self.snapshot(), timeouts)
+            .seconds_after(now)
+    }
+}
+
+/// What an entry is made from.
+pub(crate) struct NewConnection {
+    pub(crate) conn: Conn<V4, V4>,
+    pub(crate) first: Snapshot,
+    pub(crate) dest: Arc<Dest>,
+    pub(crate) local: Option<Arc<Local>>,
+}
+
+/// All connections of a namespace, and the ports they use.
+pub(crate) struct Conns {
+    table: Table<Connection>,
+    pub(crate) spaces: Spaces,
+    key: Key,
+    /// Of the initial sequence numbers that servers see.
+    isn_key: random::Key,
+}
+
+impl Conns {
+    /// May sleep.
+    pub(crate) fn new(cache: Arc<lvs_table::Cache<Connection>>) -> Result<Self> {
+        Ok(Self {
+            table: Table::new(12, wheel_tick(now()), cache).map_err(|_| ENOMEM)?,
+            spaces: Spaces::new()?,
+            key: Key::random(),
+            isn_key: random::Key::random(),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// How many chains the table has.
+    pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
+        self.table.size(rcu)
+    }
+
+    /// Where the sequence numbers between a local address and a server lie.
+    /// One line for all ports: what a port's last connection has used is below
+    /// what the next one gets if it is below the highest of all.
+    pub(crate) fn number_line(&self, local: V4, real: End) -> u32 {
+        let addrs = u64::from(local.to_bits()) << 32 | u64::from(real.addr.to_bits());
+        // CAST: The low half.
+        self.isn_key.hash2([addrs, u64::from(real.port)]) as u32
+    }
+
+    /// The connection that a packet from `source` to `destination` is of, and
+    /// where it goes.
+    #[inline]
+    pub(crate) fn find<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+        protocol: Protocol,
+        source: End,
+        destination: End,
+    ) -> Option<(Ref<'r, Connection>, Dir)> {
+        let hash = self.key.packet(protocol, source, destination);
+        let (found, side) = self.table.find(rcu, hash, |entry, side| {
+            let conn = &entry.conn;
+            conn.protocol == protocol
+                && match side {
+                    Side::First => conn.client == source && conn.virt == destination,
+                    Side::Second => conn.real == source && conn.local == destination,
+                }
+        })?;
+        Some((
+            found,
+            match side {
+                Side::First => Dir::In,
+                Side::Second => Dir::Out,
+            },
+        ))
+    }
+
+    /// Adds a connection; the one that is there already, if another CPU was
+    /// faster with the same packet. `None`: no memory. In both cases what the
+    /// new one held is given back.
+    pub(crate) fn insert<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+        new: NewConnection,
+        timeouts: &Timeouts,
+    ) -> Result<Ref<'r, Connection>, Option<Ref<'r, Connection>>> {
+        let NewConnection {
+            conn,
+            first,
+            dest,
+            local,
+        } = new;
+        let (state, seqs) = first.to_words();
+        let entry = Connection {
+            hashes: (
+                self.key.packet(conn.protocol, conn.client, conn.virt),
+                self.key.packet(conn.protocol, conn.real, conn.local),
+            ),
+            conn,
+            state: AtomicU64::new(state),
+            seqs: AtomicU64::new(seqs),
+            dest,
+            local,
+        };
+        let tick = wheel_tick(conn.deadline(first, timeouts));
+        let same = |other: &Connection| {
+            other.conn.client == conn.client
+                && other.conn.virt == conn.virt
+                && other.conn.protocol == conn.protocol
+        };
+        // Counted before it can be found, or who removes it would count first.
+        entry.dest.opened();
+        if let Some(local) = &entry.local {
+            local.opened();
+        }
+        let (dest, local, triple) = (entry.dest.clone(), entry.local.clone(), entry.triple());
+        self.table.insert(rcu, entry, tick, same).map_err(|error| {
+            dest.closed(false);
+            if let Some(local) = local {
+                local.closed();
+                self.spaces
+                    .release(&triple, conn.local.port, None, now());
+            }
+            match error {
+                lvs_table::InsertError::Exists(other) => Some(other),
+                lvs_table::InsertError::NoMemory => None,
+            }
+        })
+    }
+
+    /// Lets `segment` change the connection's state. Returns the state that
+    /// the packet is to be rewritten by: the one before it.
+    #[inline]
+    pub(crate) fn step(
+        &self,
+        entry: Ref<'_, Connection>,
+        segment: &Segment,
+        now: Ticks,
+        timeouts: &Timeouts,
+    ) -> Snapshot {
+        loop {
+            let old = entry.snapshot();
+            let step = entry.conn.step(old, segment, now, timeouts);
+            let Some(new) = step.next else {
+                return old;
+            };
+            if !entry.advance(old, new) {
+                continue;
+            }
+            entry.dest.count(step.activity);
+            if step.shortened {
+                let deadline = entry.conn.deadline(new, timeouts);
+                self.table.hasten(entry, wheel_tick(deadline));
+            }
+            return old;
+        }
+    }
+
+    /// Ends a connection now. Any context.
+    pub(crate) fn remove(&self, entry: Ref<'_, Connection>) {
+        if self.table.remove(entry) {
+            self.ended(&entry);
+        }
+    }
+
+    /// Gives back what a connection held that is out of the table.
+    fn ended(&self, entry: &Connection) {
+        let snapshot = entry.snapshot();
+        entry.dest.closed(!entry.conn.is_inactive(snapshot));
+        if let Some(local) = &entry.local {
+            local.closed();
+            let sequence = entry.conn.last_sent(snapshot);
+            self.spaces
+                .release(&entry.triple(), entry.conn.local.port, sequence, now());
+        }
+    }
+
+    /// Ends what is due. `last` is asked about each connection that is: it may
+    /// give it another state to go on in for a while. May sleep; one caller at
+    /// a time.
+    pub(crate) fn expire(
+        &self,
+        timeouts: &Timeouts,
+        mut last: impl FnMut(&Connection, Snapshot) -> Option<Step>,
+    ) {
+        let now = now();
+        let due = |entry: &Connection| {
+            let snapshot = entry.snapshot();
+            let deadline = entry.conn.deadline(snapshot, timeouts);
+            if deadline.is_after(now) {
+                return Due::At(wheel_tick(deadline));
+            }
+            let Some(step) = last(entry, snapshot) else {
+                return Due::Now;
+            };
+            match step.next {
+                Some(next) if entry.advance(snapshot, next) => {
+                    entry.dest.count(step.activity);
+                    Due::At(wheel_tick(entry.conn.deadline(next, timeouts)))
+                }
+                // A packet was faster: ask again.
+                _ => Due::At(wheel_tick(now).wrapping_add(1)),
+            }
+        };
+        self.table
+            .expire(now.get() / lvs_engine::time::TICKS_PER_SECOND, due, |entry| {
+                self.ended(entry)
+            });
+        self.spaces.tidy(now);
+        // No memory now: the chains get longer, and the next turn tries again.
+        let _ = self.table.grow();
+    }
+
+    /// Ends all connections. May sleep; not together with [`Conns::expire`].
+    pub(crate) fn clear(&self) {
+        self.table.clear(|entry| self.ended(entry));
+    }
+
+    /// Frees a port of `triple` by ending a connection that is over but for
+    /// its wait. Looks from `oldest` on, the port in use for longest, at a
+    /// bounded number of ports. Any context.
+    pub(crate) fn evict(&self, rcu: &ReadLock, triple: &Triple, oldest: u16) -> bool {
+        for offset in 0..256 {
+            let port = oldest.wrapping_add(offset);
+            let local = Endpoint::new(triple.local, port);
+            if let Some((entry, Dir::Out)) = self.find(rcu, triple.protocol, triple.real, local) {
+                if entry.conn.yields_port(entry.snapshot()) {
+                    self.remove(entry);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Calls `each` for the connections of chain `index`; `false` if there is
+    /// no such chain.
+    pub(crate) fn for_each_in(
+        &self,
+        rcu: &ReadLock,
+        index: usize,
+        each: impl FnMut(&Connection),
+    ) -> bool {
+        self.table.for_each_in(rcu, index, each)
+    }
+
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Destinations: the servers of a service.
+
+use crate::{conns::End, conns::V4, stats::Stats};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use kernel::{prelude::*, sync::Arc};
+use lvs_engine::conn::{Activity, DestStatus, Method};
+use lvs_kapi::{
+    gfp::Gfp,
+    net::Net,
+    rcu::{self, ReadLock},
+    route::Route,
+};
+
+/// A server of one service. It lives for as long as it has connections.
+pub(crate) struct Dest {
+    pub(crate) real: End,
+    weight: AtomicU32,
+    /// The number of its forwarding method.
+    method: AtomicU32,
+    upper: AtomicU32,
+    lower: AtomicU32,
+    /// Whether it still is in its service.
+    available: AtomicBool,
+    total: AtomicU32,
+    active: AtomicU32,
+    pub(crate) stats: Stats,
+    /// Its service's.
+    pub(crate) service_stats: Arc<Stats>,
+    route: rcu::Cell<Route>,
+}
+
+/// What of a destination can be changed.
+#[derive(Clone, Copy)]
+pub(crate) struct DestSettings {
+    pub(crate) weight: u32,
+    pub(crate) method: Method,
+    pub(crate) upper: u32,
+    pub(crate) lower: u32,
+}
+
+impl Dest {
+    /// May sleep.
+    pub(crate) fn new(real: End, settings: DestSettings, service_stats: Arc<Stats>) -> Result<Arc<Self>> {
+        let dest = Self {
+            real,
+            weight: AtomicU32::new(0),
+            method: AtomicU32::new(0),
+            upper: AtomicU32::new(0),
+            lower: AtomicU32::new(0),
+            available: AtomicBool::new(true),
+            total: AtomicU32::new(0),
+            active: AtomicU32::new(0),
+            stats: Stats::new()?,
+            service_stats,
+            route: rcu::Cell::empty(),
+        };
+        dest.change(settings);
+        Ok(Arc::new(dest, GFP_KERNEL)?)
+    }
+
+    /// Changes the settings; connections keep the method they began with.
+    pub(crate) fn change(&self, settings: DestSettings) {
+        self.weight.store(settings.weight, Relaxed);
+        self.method.store(u32::from(settings.method.number()), Relaxed);
+        self.upper.store(settings.upper, Relaxed);
+        self.lower.store(settings.lower, Relaxed);
+        // The way there may be another one now.
+        self.route.replace(None);
+    }
+
+    pub(crate) fn settings(&self) -> DestSettings {
+        DestSettings {
+            weight: self.weight(),
+            method: self.configured(),
+            upper: self.upper.load(Relaxed),
+            lower: self.lower.load(Relaxed),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Relaxed)
+    }
+
+    /// The method that it was given.
+    #[inline]
+    pub(crate) fn configured(&self) -> Method {
+        if self.method.load(Relaxed) == u32::from(Method::Fullnat.number()) {
+            Method::Fullnat
+        } else {
+            Method::Nat
+        }
+    }
+
+    /// Takes it out of service, or back into it.
+    pub(crate) fn set_available(&self, available: bool) {
+        self.available.store(available, Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn status(&self) -> DestStatus {
+        DestStatus {
+            available: self.available.load(Relaxed),
+            weight: self.weight(),
+        }
+    }
+
+    /// A connection was opened; it is inactive at first.
+    pub(crate) fn opened(&self) {
+        self.total.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn closed(&self, active: bool) {
+        if active {
+            self.active.fetch_sub(1, Relaxed);
+        }
+        self.total.fetch_sub(1, Relaxed);
+    }
+
+    /// A connection has become active, or inactive.
+    pub(crate) fn count(&self, activity: Activity) {
+        match activity {
+            Activity::Unchanged => {}
+            Activity::Activated => {
+                self.active.fetch_add(1, Relaxed);
+            }
+            Activity::Deactivated => {
+                self.active.fetch_sub(1, Relaxed);
+            }
+        }
+    }
+
+    /// Its active connections now, and the others.
+    pub(crate) fn conns(&self) -> (u32, u32) {
+        let active = self.active.load(Relaxed);
+        (active, self.total.load(Relaxed).saturating_sub(active))
+    }
+
+    /// The way to it, from `source`. Kept for all connections: the source does
+    /// not decide about it. Any context.
+    #[inline]
+    pub(crate) fn with_route<R>(
+        &self,
+        net: &Net,
+        rcu: &ReadLock,
+        source: V4,
+        then: impl FnOnce(&Route) -> R,
+    ) -> Option<R> {
+        if let Some(route) = self.route.read(rcu).filter(|route| route.is_valid()) {
+            return Some(then(route));
+        }
+        let route = Route::ip4(net, self.real.addr, source, 0, 0)?;
+        // No memory to keep it: it serves this packet only.
+        match rcu::Boxed::new(route, Gfp::Atomic) {
+            Ok(route) => {
+                let result = then(&route);
+                self.route.replace(Some(route));
+                Some(result)
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Forgets the way there.
+    pub(crate) fn forget_route(&self) {
+        self.route.replace(None);
+    }
+}

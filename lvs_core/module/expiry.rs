@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The end of connections that nobody closes.
+
+use crate::{
+    conns::{now, Conns, V4},
+    ns::Ns,
+    packet::reset,
+};
+use core::sync::atomic::Ordering::Relaxed;
+use kernel::sync::Arc;
+use lvs_engine::{conn::Reset, drop_reason::Event};
+use lvs_kapi::{
+    gfp::Gfp,
+    rcu::ReadLock,
+    vec::Vec,
+    work::{Again, Job},
+};
+
+/// What runs once a second in a namespace with services or connections.
+pub(crate) struct Expiry(Arc<Ns>);
+
+impl Expiry {
+    pub(crate) const PERIOD_MS: u32 = 1000;
+
+    pub(crate) fn new(ns: Arc<Ns>) -> Self {
+        Self(ns)
+    }
+
+    /// Ends what is due, and tells both ends of what was established.
+    fn turn(&self, conns: &Conns) {
+        let ns = &self.0;
+        let timeouts = *ns.settings.timeouts(&ReadLock::new());
+        let tell = ns.settings.expire_rst.load(Relaxed) != 0;
+        let mut resets: Vec<(Reset<V4>, Reset<V4>)> = Vec::new();
+        conns.expire(&timeouts, |entry, snapshot| {
+            let pair = entry
+                .conn
+                .expiry_resets(snapshot)
+                .filter(|_| tell && entry.local.is_some())?;
+            // Sent when the lock is gone that this is called under. Without
+            // memory for it the connection ends untold.
+            resets.push(pair, Gfp::Atomic).ok()?;
+            Some(entry.conn.linger(snapshot, now()))
+        });
+        if resets.is_empty() {
+            return;
+        }
+        ns.with_net(|net| {
+            let rcu = ReadLock::new();
+            for (client, server) in resets.iter() {
+                reset::send(net, &rcu, client);
+                reset::send(net, &rcu, server);
+                ns.happened(Event::RstSentOnExpiry);
+            }
+        });
+    }
+}
+
+impl Job for Expiry {
+    fn run(&self) -> Again {
+        let Some(conns) = self.0.conns() else {
+            return Again::Stop;
+        };
+        self.turn(conns);
+        self.0.services.tidy();
+        if conns.len() == 0 && self.0.services.len() == 0 {
+            // The next service starts it again.
+            return Again::Stop;
+        }
+        Again::AfterMs(Self::PERIOD_MS)
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Local addresses, the balancer's own towards the servers, and the pools that
+//! they are in: one for each service, and the namespace's default.
+
+use crate::{conns::V4, stats::Stats};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use kernel::{prelude::*, sync::Arc};
+use lvs_kapi::{
+    gfp::Gfp,
+    rcu::{self, ReadLock},
+    vec::Vec,
+};
+
+/// One address in one pool. It lives for as long as it has connections.
+pub(crate) struct Local {
+    pub(crate) addr: V4,
+    conns: AtomicU32,
+    exhausted: AtomicU64,
+    /// It has been removed from its pool: it gets no new connections.
+    pub(crate) draining: AtomicBool,
+    pub(crate) stats: Stats,
+}
+
+impl Local {
+    fn new(addr: V4) -> Result<Arc<Self>> {
+        Ok(Arc::new(
+            Self {
+                addr,
+                conns: AtomicU32::new(0),
+                exhausted: AtomicU64::new(0),
+                draining: AtomicBool::new(false),
+                stats: Stats::new()?,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    pub(crate) fn opened(&self) {
+        self.conns.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn closed(&self) {
+        self.conns.fetch_sub(1, Relaxed);
+    }
+
+    /// Its connections now.
+    pub(crate) fn conns(&self) -> u32 {
+        self.conns.load(Relaxed)
+    }
+
+    /// No port was free for a connection.
+    pub(crate) fn ran_dry(&self) {
+        self.exhausted.fetch_add(1, Relaxed);
+    }
+
+    /// How often no port was free.
+    pub(crate) fn exhausted(&self) -> u64 {
+        self.exhausted.load(Relaxed)
+    }
+}
+
+type Members = Vec<Arc<Local>>;
+
+/// Local addresses that connections are spread over.
+pub(crate) struct Pool {
+    members: rcu::Cell<Members>,
+    /// Which one is next; any number will do.
+    cursor: AtomicU32,
+}
+
+impl Pool {
+    /// An empty pool that begins at a random place once it has members.
+    pub(crate) fn new(random: u32) -> Self {
+        Self {
+            members: rcu::Cell::empty(),
+            cursor: AtomicU32::new(random),
+        }
+    }
+
+    /// The members, oldest first. Any context.
+    #[inline]
+    pub(crate) fn members<'r>(&'r self, rcu: &'r ReadLock) -> &'r [Arc<Local>] {
+        self.members.read(rcu).map_or(&[], |members| members)
+    }
+
+    pub(crate) fn is_empty(&self, rcu: &ReadLock) -> bool {
+        self.members(rcu).is_empty()
+    }
+
+    /// All members, beginning with the one whose turn it is. Any context.
+    pub(crate) fn in_turn<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+    ) -> impl Iterator<Item = &'r Arc<Local>> + 'r {
+        let members = self.members(rcu);
+        let turn = self.cursor.fetch_add(1, Relaxed);
+        // CAST: Widening.
+        let start = (turn as usize).checked_rem(members.len()).unwrap_or(0);
+        members.iter().cycle().skip(start).take(members.len())
+    }
+
+    /// Adds an address. May sleep; one writer at a time.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`, `ENOMEM`.
+    pub(crate) fn add(&self, addr: V4) -> Result {
+        let old = self.copy(|_| true)?;
+        if old.iter().any(|local| local.addr == addr) {
+            return Err(EEXIST);
+        }
+        let mut new = old;
+        new.push(Local::new(addr)?, Gfp::Kernel)?;
+        self.publish(new)
+    }
+
+    /// Removes an address; its connections go on. May sleep; one writer at a
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`, `ENOMEM`.
+    pub(crate) fn remove(&self, addr: V4) -> Result {
+        let all = self.copy(|_| true)?;
+        let Some(local) = all.iter().find(|local| local.addr == addr) else {
+            return Err(ENOENT);
+        };
+        self.publish(self.copy(|local| local.addr != addr)?)?;
+        local.draining.store(true, Relaxed);
+        Ok(())
+    }
+
+    /// The members that `keep` says yes to.
+    pub(crate) fn copy(&self, keep: impl Fn(&Local) -> bool) -> Result<Members> {
+        // Memory first: a read section must not sleep.
+        loop {
+            let len = self.members(&ReadLock::new()).len();
+            let mut copy = Vec::with_capacity(len, Gfp::Kernel)?;
+            let rcu = ReadLock::new();
+            let members = self.members(&rcu);
+            if members.len() > len {
+                continue;
+            }
+            for local in members.iter().filter(|local| keep(local)) {
+                copy.push_within(local.clone()).map_err(|_| ENOMEM)?;
+            }
+            return Ok(copy);
+        }
+    }
+
+    fn publish(&self, members: Members) -> Result {
+        self.members
+            .replace(Some(rcu::Boxed::new(members, Gfp::Kernel)?));
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What there is in each network namespace.
+
+use crate::{
+    conns::{Connection, Conns},
+    control,
+    packet,
+    services::Services,
+    settings::Settings,
+    stats::Stats,
+    expiry::Expiry,
+};
+use kernel::{prelude::*, static_lock_class, sync::Arc, sync::SetOnce};
+use lvs_engine::{
+    config::ConfigError,
+    dest::DestRequest,
+    drop_reason::{DropReason, Event},
+    service::{ServiceKey, ServiceRequest},
+};
+use lvs_kapi::{
+    gfp::Gfp,
+    lock::Mutex,
+    net::Net,
+    netns::{Attachments, NetState, Pernet},
+    percpu::Counters,
+    work::Delayed,
+};
+use lvs_wire::addr::AnyAddr;
+
+/// Finds the state of a namespace.
+pub(crate) static NS: Pernet<Ns> = Pernet::new();
+
+/// The slab cache of connections, made when the module is loaded.
+pub(crate) static CACHE: SetOnce<Arc<lvs_table::Cache<Connection>>> = SetOnce::new();
+
+/// The state of one namespace.
+pub(crate) struct Ns {
+    pub(crate) settings: Settings,
+    pub(crate) services: Services,
+    /// All packets and bytes that were forwarded.
+    pub(crate) totals: Stats,
+    drops: Counters<{ DropReason::COUNT }>,
+    events: Counters<{ Event::COUNT }>,
+    /// Made with the first service, kept until the namespace goes.
+    conns: SetOnce<Conns>,
+    /// What runs while there are services.
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    hooks: Option<packet::Hooks>,
+    expiry: Option<Delayed<Expiry>>,
+    /// The namespace is going away.
+    ended: bool,
+}
+
+impl Ns {
+    #[inline]
+    pub(crate) fn conns(&self) -> Option<&Conns> {
+        self.conns.as_ref()
+    }
+
+    /// Counts a packet that is dropped.
+    #[cold]
+    pub(crate) fn dropped(&self, reason: DropReason) {
+        self.drops.add_at(reason.id(), 1);
+    }
+
+    /// Counts something else.
+    pub(crate) fn happened(&self, event: Event) {
+        self.events.add_at(event.id(), 1);
+    }
+
+    /// By [`DropReason::id`].
+    pub(crate) fn drops(&self) -> [u64; DropReason::COUNT] {
+        self.drops.sum()
+    }
+
+    /// By [`Event::id`].
+    pub(crate) fn events(&self) -> [u64; Event::COUNT] {
+        self.events.sum()
+    }
+
+    /// Calls `then` with the namespace's own handle while hooks stand in it.
+    pub(crate) fn with_net<R>(&self, then: impl FnOnce(&Net) -> R) -> Option<R> {
+        let running = self.running.lock();
+        running.hooks.as_ref().map(|hooks| then(hooks.net()))
+    }
+
+    fn start(this: &Arc<Self>, net: &Net) -> Result<(), ConfigError> {
+        let no_memory = |_: Error| ConfigError::NoMemory;
+        if this.conns.as_ref().is_none() {
+            let cache = CACHE.as_ref().ok_or(ConfigError::GoingAway)?;
+            let conns = Conns::new(cache.clone()).map_err(no_memory)?;
+            // Another writer cannot have been faster: the services' lock is
+            // held.
+            this.conns.populate(conns);
+        }
+        let mut running = this.running.lock();
+        if running.ended {
+            return Err(ConfigError::GoingAway);
+        }
+        if running.expiry.is_none() {
+            let expiry = Delayed::new(Expiry::new(this.clone())).map_err(no_memory)?;
+            running.expiry = Some(expiry);
+        }
+        if running.hooks.is_none() {
+            let hooks = packet::hooks(net, this.clone()).map_err(no_memory)?;
+            running.hooks = Some(hooks);
+        }
+        if let Some(expiry) = &running.expiry {
+            expiry.schedule(Expiry::PERIOD_MS);
+        }
+        Ok(())
+    }
+
+    /// Adds a service. May sleep.
+    pub(crate) fn add_service(
+        this: &Arc<Self>,
+        net: &Net,
+        request: &ServiceRequest<'_>,
+    ) -> Result<(), ConfigError> {
+        this.services.add(request, || Self::start(this, net))
+    }
+
+    /// Removes a service. May sleep.
+    pub(crate) fn delete_service(&self, key: ServiceKey) -> Result<(), ConfigError> {
+        self.services.delete(key)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Removes all services. May sleep.
+    pub(crate) fn flush(&self) -> Result<(), ConfigError> {
+        self.services.flush()?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Without services no hooks: this host then is as if the module were not
+    /// there.
+    fn settle(&self) {
+        let hooks = self
+            .services
+            .when_empty(|| self.running.lock().hooks.take());
+        // Waits for packets that are in a hook: outside of the locks.
+        drop(hooks);
+    }
+
+    /// Adds a destination. May sleep.
+    pub(crate) fn add_dest(
+        &self,
+        net: &Net,
+        key: ServiceKey,
+        request: &DestRequest<'_>,
+    ) -> Result<(), ConfigError> {
+        self.services.add_dest(net, key, request)
+    }
+
+    /// Adds a local address. May sleep.
+    pub(crate) fn add_local(
+        &self,
+        key: Option<ServiceKey>,
+        addr: AnyAddr,
+    ) -> Result<(), ConfigError> {
+        self.services.add_local(key, addr)
+    }
+
+    /// Removes a local address. May sleep.
+    pub(crate) fn delete_local(
+        &self,
+        key: Option<ServiceKey>,
+        addr: AnyAddr,
+    ) -> Result<(), ConfigError> {
+        self.services.delete_local(key, addr)
+    }
+
+    /// Sets counters to zero. May sleep.
+    pub(crate) fn zero(&self, key: Option<ServiceKey>) -> Result<(), ConfigError> {
+        self.services.zero(key)?;
+        if key.is_none() {
+            self.totals.clear();
+        }
+        Ok(())
+    }
+}
+
+impl NetState for Ns {
+    fn new(_net: &Net) -> Result<Arc<Self>> {
+        let ns = Self {
+            settings: Settings::new(),
+            services: Services::new()?,
+            totals: Stats::new()?,
+            drops: Counters::new(Gfp::Kernel)?,
+            events: Counters::new(Gfp::Kernel)?,
+            conns: SetOnce::new(),
+            running: Mutex::new(Running::default(), c"lvs_running", static_lock_class!())?,
+        };
+        Ok(Arc::new(ns, GFP_KERNEL)?)
+    }
+
+    fn attach(state: &Arc<Self>, at: &mut Attachments<'_>) -> Result {
+        control::attach(state, at)
+    }
+
+    fn exit(state: Arc<Self>, _net: &Net) {
+        let (hooks, expiry) = {
+            let mut running = state.running.lock();
+            running.ended = true;
+            (running.hooks.take(), running.expiry.take())
+        };
+        // No packet comes in any more, and none is on its way through; no
+        // timer runs. Both held a reference to the state.
+        drop(hooks);
+        drop(expiry);
+        // A namespace may go with its services in it. They hold the module.
+        if state.services.flush().is_err() {
+            pr_warn!("a namespace's services could not all be removed for lack of memory\n");
+        }
+        if let Some(conns) = state.conns() {
+            conns.clear();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ICMP errors about packets of connections.
+//!
+//! An error from the server's side is about a packet from the local address; it
+//! goes on to the client. One from the client's side is about a packet from
+//! the virtual address and goes on to the server.
+
+use super::{
+    forward::reason,
+    head::Ip,
+    Context, Place,
+};
+use crate::conns::{End, V4};
+use lvs_engine::{
+    conn::{Dir, Protocol},
+    drop_reason::{DropReason, Event},
+};
+use lvs_kapi::{
+    netfilter::Verdict,
+    route::Route,
+    skb::{Packet, Traits},
+};
+use lvs_wire::icmp::{self, Message};
+
+/// Handles an ICMP message.
+#[cold]
+pub(super) fn error(
+    cx: Context<'_>,
+    mut packet: Packet,
+    traits: Traits,
+    place: Place,
+    ip: Ip,
+) -> Verdict {
+    // Before routing only what is for a local address can be about us.
+    if place == Place::Arriving && !super::is_local_address(cx, ip.dst) {
+        return Verdict::Accept(packet);
+    }
+    let Some((protocol, source, destination)) = embedded(&mut packet, ip) else {
+        return Verdict::Accept(packet);
+    };
+    let Some(conns) = cx.ns.conns() else {
+        return Verdict::Accept(packet);
+    };
+    // The embedded packet went the other way.
+    let Some((entry, dir)) = conns.find(cx.rcu, protocol, destination, source) else {
+        return Verdict::Accept(packet);
+    };
+    if !packet.icmp_checksum_is_right(ip.l4_offset) {
+        return cx.drop(packet, DropReason::BadChecksum);
+    }
+    if ip.ttl <= 1 {
+        // No error is sent about an error.
+        return cx.drop(packet, DropReason::TtlExceeded);
+    }
+    let conn = &entry.conn;
+    let snapshot = entry.snapshot();
+    let (plan, source) = match dir {
+        Dir::Out => (conn.icmp_to_client(snapshot), conn.virt.addr),
+        Dir::In => (conn.icmp_to_server(ip.src), conn.local.addr),
+    };
+    let target = plan.dst;
+    if let Err(error) = packet.rewrite_error(traits, ip.l4_offset, &plan) {
+        return cx.drop(packet, reason(error));
+    }
+    let Some(route) = Route::ip4(cx.net, target, source, packet.mark(), 0) else {
+        return cx.drop(packet, DropReason::NoRoute);
+    };
+    cx.ns.happened(Event::IcmpTranslated);
+    packet.send(cx.net, cx.rcu, &route);
+    Verdict::Taken
+}
+
+/// The ends of the packet that an ICMP error is about.
+fn embedded(packet: &mut Packet, ip: Ip) -> Option<(Protocol, End, End)> {
+    // An IP header with options and the ports, twice.
+    let len = packet.len().min(192);
+    let message = packet.pull(len).ok()?.get(ip.l4_offset..)?;
+    let message = Message::<V4>::parse(message).ok()?;
+    let icmp::Kind::Error(_) = message.kind() else {
+        return None;
+    };
+    let inner = message.embedded().ok()?;
+    if !inner.has_transport() {
+        return None;
+    }
+    let protocol = Protocol::from_number(inner.protocol)?;
+    let l4 = message.body().get(inner.l4_offset..)?;
+    let (source, destination) = icmp::embedded_ports(l4)?;
+    Some((
+        protocol,
+        End::new(inner.src, source),
+        End::new(inner.dst, destination),
+    ))
+}

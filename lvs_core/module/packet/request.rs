@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet without a connection: does a service want it, who serves it, and
+//! from which local port.
+
+use super::{forward, head::Head, Context};
+use crate::{
+    conns::{now, Conns, End, NewConnection, V4},
+    dests::Dest,
+    locals::Local,
+    services::Service,
+    spaces::{Lease, Refusal, Triple},
+};
+use kernel::{fmt, prelude::*, sync::Arc};
+use lvs_engine::{
+    conn::{Conn, Dir, Features, Method, Numbers, Protocol},
+    drop_reason::{DropReason, Event},
+    isn,
+};
+use lvs_kapi::{
+    log,
+    netfilter::Verdict,
+    random, route,
+    skb::{Answer, Packet, Traits},
+    time,
+};
+
+/// Handles a packet to this host that no connection was found for.
+#[cold]
+pub(super) fn packet(
+    cx: Context<'_>,
+    conns: &Conns,
+    mut packet: Packet,
+    traits: Traits,
+    head: &Head,
+) -> Verdict {
+    let Some(service) = cx.ns.services.at(cx.rcu, head.protocol, head.destination) else {
+        return Verdict::Accept(packet);
+    };
+    // Not an opening: this host's own stack answers with RST.
+    if head.protocol == Protocol::Tcp && !opens(head) {
+        return Verdict::Accept(packet);
+    }
+    let Some(dest) = service.schedule(cx.rcu) else {
+        packet.answer(Answer::PortUnreachable);
+        return cx.drop(packet, DropReason::NoDestination);
+    };
+    let new = match plan(cx, conns, service, dest, head) {
+        Ok(new) => new,
+        Err(reason) => return cx.drop(packet, reason),
+    };
+    let timeouts = cx.ns.settings.timeouts(cx.rcu);
+    let entry = match conns.insert(cx.rcu, new, timeouts) {
+        Ok(entry) => {
+            cx.ns.totals.connection();
+            entry.dest.stats.connection();
+            entry.dest.service_stats.connection();
+            if let Some(local) = &entry.local {
+                local.stats.connection();
+            }
+            entry
+        }
+        // Another CPU had the same packet, a retransmission.
+        Err(Some(other)) => other,
+        Err(None) => return cx.drop(packet, DropReason::NoMemory),
+    };
+    let snapshot = conns.step(entry, &head.segment(Dir::In), now(), timeouts);
+    forward::transmit(cx, packet, traits, head, &entry, snapshot, Dir::In)
+}
+
+/// Whether a TCP segment begins a connection.
+fn opens(head: &Head) -> bool {
+    let flags = head.flags();
+    flags.syn() && !flags.rst()
+}
+
+/// What the new connection is to be.
+fn plan(
+    cx: Context<'_>,
+    conns: &Conns,
+    service: &Service,
+    dest: &Arc<Dest>,
+    head: &Head,
+) -> Result<NewConnection, DropReason> {
+    let (conn, local) = match service.method(dest, &cx.ns.services.default_pool, cx.rcu) {
+        Method::Nat => {
+            let (client, virt) = (head.source, head.destination);
+            let conn = Conn::nat(head.protocol, client, virt, dest.real, head.seq());
+            (conn, None)
+        }
+        Method::Fullnat => {
+            let (conn, local) = fullnat(cx, conns, service, dest, head)?;
+            (conn, Some(local))
+        }
+    };
+    Ok(NewConnection {
+        first: conn.start(now()),
+        conn,
+        dest: dest.clone(),
+        local,
+    })
+}
+
+fn fullnat(
+    cx: Context<'_>,
+    conns: &Conns,
+    service: &Service,
+    dest: &Arc<Dest>,
+    head: &Head,
+) -> Result<(Conn<V4, V4>, Arc<Local>), DropReason> {
+    let (local, lease) = lease(cx, conns, service, dest, head.protocol)?;
+    let settings = &cx.ns.settings;
+    let source = End::new(local.addr, lease.port);
+    let hash = conns.number_line(local.addr, dest.real);
+    let generated = isn::generate(time::monotonic_ns(), hash);
+    let numbers = Numbers {
+        client_isn: head.seq(),
+        isn: isn::choose(generated, lease.sequence),
+    };
+    let strip = settings.timestamps().strip(lease.last_used, now());
+    if strip && head.protocol == Protocol::Tcp {
+        cx.ns.happened(Event::TimestampsStripped);
+    }
+    let features = Features {
+        toa: settings.toa(),
+        lower_mss: settings.lower_mss(),
+        strip_timestamps: strip,
+    };
+    let (client, virt) = (head.source, head.destination);
+    let conn = Conn::fullnat(
+        head.protocol,
+        client,
+        virt,
+        source,
+        dest.real,
+        numbers,
+        features,
+    );
+    Ok((conn, local.clone()))
+}
+
+/// A port of one of the service's local addresses.
+fn lease<'r>(
+    cx: Context<'r>,
+    conns: &Conns,
+    service: &'r Service,
+    dest: &Dest,
+    protocol: Protocol,
+) -> Result<(&'r Arc<Local>, Lease), DropReason> {
+    let pool = service
+        .pool(&cx.ns.services.default_pool, cx.rcu)
+        .ok_or(DropReason::NoLocalAddress)?;
+    let ranges = cx.ns.settings.ports();
+    let mut oldest = None;
+    for local in pool.in_turn(cx.rcu) {
+        let triple = Triple {
+            protocol,
+            local: local.addr,
+            real: dest.real,
+        };
+        match conns.spaces.lease(triple, &ranges, random::u32(), usable(cx, &triple)) {
+            Ok(lease) => return Ok((local, lease)),
+            Err(Refusal::NoMemory) => return Err(DropReason::NoMemory),
+            Err(Refusal::Exhausted(port)) => {
+                oldest.get_or_insert((local, triple, port));
+            }
+        }
+    }
+    // All are full: one that is over but for its wait makes room.
+    let (local, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
+    if conns.evict(cx.rcu, &triple, port) {
+        if let Ok(lease) = conns.spaces.lease(triple, &ranges, random::u32(), usable(cx, &triple)) {
+            cx.ns.happened(Event::PortTakenFromTimeWait);
+            return Ok((local, lease));
+        }
+    }
+    ran_dry(service, local, dest, ranges.count());
+    Err(DropReason::PortsExhausted)
+}
+
+/// Whether a port is not one of this host's own connections to the server,
+/// such as health checks from the same address.
+fn usable<'a>(cx: Context<'a>, triple: &'a Triple) -> impl Fn(u16) -> bool + 'a {
+    move |port| {
+        triple.protocol != Protocol::Tcp
+            || !route::has_tcp4_socket(
+                cx.net,
+                (triple.local, port),
+                (triple.real.addr, triple.real.port),
+            )
+    }
+}
+
+#[cold]
+fn ran_dry(service: &Service, local: &Local, dest: &Dest, ports: u32) {
+    local.ran_dry();
+    if log::may_log() {
+        pr_warn!(
+            "{} {}:{}: all {} ports of local address {} towards {}:{} are in use, {} by its connections; add local addresses (ipvsadm-rs -P)\n",
+            service.protocol.name(),
+            Dotted(service.virt.addr),
+            service.virt.port,
+            ports,
+            Dotted(local.addr),
+            Dotted(dest.real.addr),
+            dest.real.port,
+            local.conns(),
+        );
+    }
+}
+
+/// An address as people write it.
+struct Dotted(V4);
+
+impl fmt::Display for Dotted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d] = self.0.octets();
+        write!(f, "{a}.{b}.{c}.{d}")
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What root may change in a namespace while it runs: the values behind the
+//! sysctls and `ipvsadm --set`.
+
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use kernel::{alloc::AllocError, static_lock_class};
+use lvs_engine::{
+    conn::ReusePolicy,
+    isn::Timestamps,
+    ports::{RangeError, Ranges},
+    timeouts::Timeouts,
+};
+use lvs_kapi::{
+    gfp::Gfp,
+    lock::SpinLockBh,
+    rcu::{self, ReadLock},
+};
+
+/// The settings of one namespace.
+pub(crate) struct Settings {
+    /// Read for every packet. Writers hold the lock of `ports`.
+    timeouts: rcu::Cell<Timeouts>,
+    ports: SpinLockBh<Ranges>,
+    pub(crate) timestamps: AtomicU32,
+    pub(crate) conn_reuse_mode: AtomicU32,
+    pub(crate) expire_nodest_conn: AtomicU32,
+    /// Whether both ends of a connection that expires while established are
+    /// sent a RST.
+    pub(crate) expire_rst: AtomicU32,
+    /// Whether servers are told the client's address.
+    pub(crate) toa: AtomicU32,
+    /// Whether the MSS that clients are told leaves room for that.
+    pub(crate) lower_mss: AtomicU32,
+}
+
+impl Settings {
+    pub(crate) fn new() -> Self {
+        Self {
+            // Empty: the default.
+            timeouts: rcu::Cell::empty(),
+            ports: SpinLockBh::new(Ranges::DEFAULT, c"lvs_port_range", static_lock_class!()),
+            timestamps: AtomicU32::new(2),
+            conn_reuse_mode: AtomicU32::new(ReusePolicy::DEFAULT.conn_reuse_mode),
+            expire_nodest_conn: AtomicU32::new(0),
+            expire_rst: AtomicU32::new(1),
+            toa: AtomicU32::new(1),
+            lower_mss: AtomicU32::new(1),
+        }
+    }
+
+    /// Any context.
+    #[inline]
+    pub(crate) fn timeouts<'r>(&'r self, rcu: &'r ReadLock) -> &'r Timeouts {
+        self.timeouts.read(rcu).unwrap_or(&Timeouts::DEFAULT)
+    }
+
+    /// Changes timeouts; all or, when `change` fails, none. Any context.
+    pub(crate) fn change_timeouts<E: From<AllocError>>(
+        &self,
+        change: impl FnOnce(&mut Timeouts) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _writer = self.ports.lock();
+        let rcu = ReadLock::new();
+        let mut timeouts = *self.timeouts(&rcu);
+        change(&mut timeouts)?;
+        let timeouts = rcu::Boxed::new(timeouts, Gfp::Atomic)?;
+        self.timeouts.replace(Some(timeouts));
+        Ok(())
+    }
+
+    /// The ports that FULLNAT connections leave from.
+    pub(crate) fn ports(&self) -> Ranges {
+        *self.ports.lock()
+    }
+
+    /// Sets `fullnat_lport_min` and `_max`.
+    pub(crate) fn set_ports(&self, first: u16, last: u16) -> Result<(), RangeError> {
+        *self.ports.lock() = Ranges::new(first, last)?;
+        Ok(())
+    }
+
+    pub(crate) fn timestamps(&self) -> Timestamps {
+        Timestamps::from_number(self.timestamps.load(Relaxed)).unwrap_or_default()
+    }
+
+    pub(crate) fn reuse(&self) -> ReusePolicy {
+        ReusePolicy {
+            conn_reuse_mode: self.conn_reuse_mode.load(Relaxed),
+            expire_nodest_conn: self.expire_nodest_conn.load(Relaxed) != 0,
+        }
+    }
+
+    pub(crate) fn toa(&self) -> bool {
+        self.toa.load(Relaxed) != 0
+    }
+
+    pub(crate) fn lower_mss(&self) -> bool {
+        self.lower_mss.load(Relaxed) != 0
+    }
+}
