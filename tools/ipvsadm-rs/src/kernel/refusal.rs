@@ -3,7 +3,7 @@
 //! Refusals as sentences: stock's words for each error number, then the
 //! kernel's own words or, where it sent none, what to do.
 
-use crate::failure::{Failure, REFUSED, UNLISTED};
+use crate::failure::{Failure, REFUSED, UNLISTED, USAGE};
 use crate::socket::Trouble;
 
 /// What was asked.
@@ -80,28 +80,50 @@ impl Operation {
 struct Meaning {
     /// Stock's words where it has some, because scripts look for them.
     what: &'static str,
-    /// What to do, for when the kernel gave no reason.
+    /// What to do.
     todo: &'static str,
+    /// How much the kernel's own words, if it sent any, are worth beside these.
+    words: Words,
+}
+
+/// What becomes of the kernel's own words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Words {
+    /// They say no more than ours, and ours name the options to use.
+    Drop,
+    /// They say which of several things it was.
+    Append,
+    /// They say all.
+    Alone,
 }
 
 /// Turns trouble into a sentence and an exit status.
 pub(crate) fn explain(operation: Operation, trouble: Trouble, lvs: bool) -> Failure {
-    let text = match trouble {
-        Trouble::Broken(text) => text,
-        Trouble::Refused { errno, words } => sentence(operation, errno, words.as_deref(), lvs),
-    };
-    Failure {
-        status: operation.status(),
-        text,
+    match trouble {
+        Trouble::Broken(text) => Failure {
+            status: operation.status(),
+            text,
+        },
+        Trouble::Refused { errno, words } => Failure {
+            // Stock finds out that it may not before it looks at the command.
+            status: match errno {
+                libc::EPERM => USAGE,
+                _ => operation.status(),
+            },
+            text: sentence(operation, errno, words.as_deref(), lvs),
+        },
     }
 }
 
 fn sentence(operation: Operation, errno: i32, words: Option<&str>, lvs: bool) -> String {
     let meaning = specific(operation, errno).or_else(|| general(errno, lvs));
     match (meaning, words) {
-        (Some(m), Some(words)) => format!("{}: {}", m.what, ended(words)),
-        (Some(m), None) => format!("{}: {}.", m.what, m.todo),
-        (None, Some(words)) => format!("The kernel refused: {}", ended(words)),
+        (Some(m), Some(words)) if m.words == Words::Append => {
+            format!("{}: {}", m.what, ended(&continued(words)))
+        }
+        (Some(m), Some(words)) if m.words == Words::Alone => ended(words),
+        (Some(m), _) => format!("{}: {}.", m.what, m.todo),
+        (None, Some(words)) => ended(words),
         (None, None) => format!(
             "The kernel refused: {}; its log (`dmesg`) may say more.",
             system_words(errno)
@@ -115,6 +137,18 @@ fn ended(words: &str) -> String {
         words.to_string()
     } else {
         format!("{words}.")
+    }
+}
+
+/// A sentence as the end of another: `No such` becomes `no such`, `IPv6` stays.
+fn continued(words: &str) -> String {
+    let mut chars = words.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            let rest = words.get(first.len_utf8()..).unwrap_or_default();
+            format!("{}{rest}", first.to_lowercase())
+        }
+        _ => words.to_string(),
     }
 }
 
@@ -183,7 +217,13 @@ fn specific(operation: Operation, errno: i32) -> Option<Meaning> {
         ),
         _ => return None,
     };
-    Some(Meaning { what, todo })
+    let words = match errno {
+        libc::EEXIST | libc::ESRCH => Words::Drop,
+        libc::ENOENT if !matches!(operation, O::AddService | O::EditService) => Words::Drop,
+        libc::ENOENT => Words::Append,
+        _ => Words::Alone,
+    };
+    Some(Meaning { what, todo, words })
 }
 
 fn general(errno: i32, lvs: bool) -> Option<Meaning> {
@@ -229,7 +269,11 @@ fn general(errno: i32, lvs: bool) -> Option<Meaning> {
         libc::ERANGE => ("A value is out of range", "the manual page has the ranges"),
         _ => return None,
     };
-    Some(Meaning { what, todo })
+    let words = match errno {
+        libc::EPERM | libc::EACCES => Words::Drop,
+        _ => Words::Alone,
+    };
+    Some(Meaning { what, todo, words })
 }
 
 #[cfg(test)]
@@ -252,16 +296,33 @@ mod tests {
     }
 
     #[test]
-    fn the_kernels_words_take_the_place_of_advice() {
+    fn the_kernels_words_are_a_sentence_of_their_own() {
+        let words = "Tunnels are not supported yet: use masquerading or FULLNAT.";
+        let f = refused(Operation::AddDest, libc::EOPNOTSUPP, Some(words));
+        assert_eq!(f.text, words);
+    }
+
+    #[test]
+    fn the_kernels_words_say_which_name_is_unknown() {
         let f = refused(
-            Operation::AddDest,
-            libc::EOPNOTSUPP,
-            Some("tunnelling is not implemented yet"),
+            Operation::AddService,
+            libc::ENOENT,
+            Some("No scheduler has this name"),
         );
         assert_eq!(
             f.text,
-            "Operation not supported: tunnelling is not implemented yet."
+            "Scheduler or persistence engine not found: no scheduler has this name."
         );
+    }
+
+    #[test]
+    fn our_advice_names_the_options() {
+        let f = refused(
+            Operation::DeleteService,
+            libc::ESRCH,
+            Some("There is no such service: add it first."),
+        );
+        assert_eq!(f.text, "No such service: `-L -n` lists those that exist.");
     }
 
     #[test]
@@ -278,8 +339,9 @@ mod tests {
     #[test]
     fn a_listing_that_fails_ends_with_one() {
         assert_eq!(
-            refused(Operation::GetConn, libc::EPERM, None).status,
+            refused(Operation::GetConn, libc::ENOMEM, None).status,
             UNLISTED
         );
+        assert_eq!(refused(Operation::GetConn, libc::EPERM, None).status, USAGE);
     }
 }

@@ -46,7 +46,8 @@ impl Names for System {
     }
 
     fn port(&self, service: &str, protocol: Protocol) -> Option<u16> {
-        if service.is_empty() {
+        // getaddrinfo would take any number, and only its low 16 bits.
+        if !service.contains(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
         if protocol == Protocol::SCTP {

@@ -67,11 +67,28 @@ pub(crate) fn parse(text: &str, names: &dyn Names) -> Result<Vec<Rule>, BadLine>
 }
 
 fn words(line: &str) -> Vec<String> {
-    line.split_ascii_whitespace()
+    let mut words: Vec<String> = line
+        .split_ascii_whitespace()
         .take_while(|word| !word.starts_with('#'))
         .filter(|word| !["ipvsadm", "ipvsadm-rs"].contains(word))
         .map(str::to_string)
-        .collect()
+        .collect();
+    unsign_mark(&mut words);
+    words
+}
+
+/// Stock's `-S` writes marks above 2^31 as negative numbers, and its `-R`
+/// then refuses them.
+fn unsign_mark(words: &mut [String]) {
+    let at = words.iter().position(|word| word == "-f");
+    let mark = at
+        .and_then(|at| at.checked_add(1))
+        .and_then(|at| words.get_mut(at));
+    if let Some(mark) = mark {
+        if let Ok(negative @ i32::MIN..0) = mark.parse::<i32>() {
+            *mark = (negative as u32).to_string();
+        }
+    }
 }
 
 fn request(words: &[String], names: &dyn Names) -> Result<Request, Failure> {
