@@ -151,7 +151,7 @@ fn equals_a_packet_built_anew<A: TestNetwork>(before: Before<A>, csum: CsumState
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn any_ipv4_segment(before in any_before::<Ipv4Addr>(Transport::Tcp), csum in any_csum(), plan in any_plan()) {

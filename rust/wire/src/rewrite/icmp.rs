@@ -17,6 +17,7 @@ use crate::addr::Endpoint;
 use crate::csum::{update, update_partial, update_udp, Sum};
 use crate::icmp::{ErrorKind, Kind, HEADER_LEN};
 use crate::ip::{Network, TtlStep};
+use crate::tcp::Flags;
 
 /// What an ICMP error is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +70,16 @@ pub fn apply_error<A: Network>(
     let Kind::Error(kind) = A::icmp_kind(fixed) else {
         return Err(Error::NotAnError);
     };
-    let (transport, l4_offset) = embedded_transport::<A>(body)?;
+    let before = Sum::ZERO.add_bytes(fixed).add_bytes(body);
+    let mut embedded = Embedded::parse::<A>(body)?;
 
     let pseudo = ip_header(outer, plan.src, plan.dst, plan.ttl, 0)?;
-    let before = Sum::ZERO.add_bytes(fixed).add_bytes(body);
     if let ErrorKind::TooBig { mtu } = kind {
         A::set_icmp_mtu(fixed, lowered_mtu::<A>(mtu, plan.mtu_lower));
     }
-    // Cannot fail: `embedded_transport` has parsed it, and no TTL is used up.
-    embedded(body, l4_offset, transport, plan)?;
-    let change = Sum::ZERO.sub(before).add_bytes(fixed).add_bytes(body);
+    // Cannot fail: the header has been parsed, and no TTL is used up.
+    embedded.rewrite(plan)?;
+    let change = embedded.add_to(Sum::ZERO.sub(before).add_bytes(fixed));
 
     let [_, _, c, d, ..] = fixed;
     let field = u16::from_be_bytes([*c, *d]);
@@ -92,18 +93,6 @@ pub fn apply_error<A: Network>(
     Ok(())
 }
 
-/// Finds the transport header of the embedded packet.
-#[inline]
-fn embedded_transport<A: Network>(body: &[u8]) -> Result<(Transport, usize), Error> {
-    let packet = A::parse(body).map_err(Error::Embedded)?;
-    let transport = Transport::from_protocol(packet.protocol).filter(|_| packet.has_transport());
-    let l4 = body.get(packet.l4_offset..).unwrap_or(&[]);
-    match (transport, l4.first_chunk::<8>()) {
-        (Some(transport), Some(_)) => Ok((transport, packet.l4_offset)),
-        _ => Err(Error::EmbeddedTransport),
-    }
-}
-
 /// The MTU that is told instead of `mtu`.
 #[inline]
 fn lowered_mtu<A: Network>(mtu: u32, lower: u16) -> u32 {
@@ -112,31 +101,66 @@ fn lowered_mtu<A: Network>(mtu: u32, lower: u16) -> u32 {
         .min(mtu)
 }
 
-/// Changes the embedded packet, and its checksums as far as they are there.
-#[inline]
-fn embedded<A: Network>(
-    body: &mut [u8],
-    l4_offset: usize,
+/// The embedded packet, as far as it is there.
+struct Embedded<'a> {
     transport: Transport,
-    plan: &ErrorPlan<A>,
-) -> Result<(), Error> {
-    let (src, dst) = (plan.embedded_src, plan.embedded_dst);
-    let (ip, l4) = body
-        .split_at_mut_checked(l4_offset)
-        .ok_or(Error::Truncated)?;
-    let change = ip_header(ip, src.addr, dst.addr, TtlStep::Keep, 0)?;
-    let (ports, rest) = l4.split_first_chunk_mut::<4>().ok_or(Error::Truncated)?;
-    let new_ports = (u32::from(src.port) << 16) | u32::from(dst.port);
-    let change = add(
-        ports,
-        new_ports.wrapping_sub(u32::from_be_bytes(*ports)),
-        change,
-    );
-    match transport {
-        Transport::Tcp => embedded_tcp(rest, change, plan.seq_add, plan.ack_add),
-        Transport::Udp => embedded_udp(rest, change),
+    ip: &'a mut [u8],
+    /// Ports, then TCP's sequence number or UDP's length and checksum.
+    first: &'a mut [u8; 8],
+    rest: &'a mut [u8],
+}
+
+impl<'a> Embedded<'a> {
+    #[inline]
+    fn parse<A: Network>(body: &'a mut [u8]) -> Result<Self, Error> {
+        let packet = A::parse(body).map_err(Error::Embedded)?;
+        let transport = Transport::from_protocol(packet.protocol)
+            .filter(|_| packet.has_transport())
+            .ok_or(Error::EmbeddedTransport)?;
+        let (ip, l4) = body
+            .split_at_mut_checked(packet.l4_offset)
+            .ok_or(Error::EmbeddedTransport)?;
+        let (first, rest) = l4.split_first_chunk_mut().ok_or(Error::EmbeddedTransport)?;
+        Ok(Self {
+            transport,
+            ip,
+            first,
+            rest,
+        })
     }
-    Ok(())
+
+    /// Changes the packet, and its checksums as far as they are there.
+    #[inline]
+    fn rewrite<A: Network>(&mut self, plan: &ErrorPlan<A>) -> Result<(), Error> {
+        let (src, dst) = (plan.embedded_src, plan.embedded_dst);
+        let change = ip_header(self.ip, src.addr, dst.addr, TtlStep::Keep, 0)?;
+        let [a, b, c, d, e, f, g, h] = *self.first;
+        let old_ports = u32::from_be_bytes([a, b, c, d]);
+        let new_ports = (u32::from(src.port) << 16) | u32::from(dst.port);
+        let change = change.replace_u32(old_ports, new_ports);
+        let mut second = [e, f, g, h];
+        match self.transport {
+            Transport::Tcp => {
+                let change = add(&mut second, plan.seq_add, change);
+                embedded_tcp(self.rest, change, plan.ack_add);
+            }
+            Transport::Udp => {
+                let [g, h] = update_udp(u16::from_be_bytes([g, h]), change).to_be_bytes();
+                second = [e, f, g, h];
+            }
+        }
+        let ([a, b, c, d], [e, f, g, h]) = (new_ports.to_be_bytes(), second);
+        *self.first = [a, b, c, d, e, f, g, h];
+        Ok(())
+    }
+
+    /// Adds the packet to a sum; each part begins at an even offset.
+    #[inline]
+    fn add_to(&self, sum: Sum) -> Sum {
+        sum.add_bytes(self.ip)
+            .add_bytes(self.first)
+            .add_bytes(self.rest)
+    }
 }
 
 /// Adds to a word in network order, and to `change` by how much the sum changes.
@@ -148,32 +172,21 @@ fn add(word: &mut [u8; 4], add: u32, change: Sum) -> Sum {
     change.replace_u32(old, new)
 }
 
-/// What follows the ports of a TCP header: at least the sequence number.
+/// What follows the sequence number of a TCP header, as far as it is there.
 #[inline]
-fn embedded_tcp(rest: &mut [u8], change: Sum, seq_add: u32, ack_add: u32) {
-    let Some((seq, rest)) = rest.split_first_chunk_mut() else {
-        return;
-    };
-    let mut change = add(seq, seq_add, change);
+fn embedded_tcp(rest: &mut [u8], change: Sum, ack_add: u32) {
     let Some((ack, rest)) = rest.split_first_chunk_mut() else {
         return;
     };
     let [_, flags, _, _, check @ ..] = rest else {
         return;
     };
-    if *flags & 0x10 != 0 {
+    let mut change = change;
+    if Flags(*flags).ack() {
         change = add(ack, ack_add, change);
     }
     if let Some(check) = check.first_chunk_mut() {
         *check = update(u16::from_be_bytes(*check), change).to_be_bytes();
-    }
-}
-
-/// What follows the ports of a UDP header: length and checksum.
-#[inline]
-fn embedded_udp(rest: &mut [u8], change: Sum) {
-    if let [_, _, c, d, ..] = rest {
-        [*c, *d] = update_udp(u16::from_be_bytes([*c, *d]), change).to_be_bytes();
     }
 }
 

@@ -283,6 +283,12 @@ fn each_cause_has_its_error_and_nothing_is_written() {
 }
 
 #[test]
+fn the_head_of_a_header_has_each_error_of_its_own() {
+    assert_eq!(Error::from(ip::HeadError::Truncated), Error::Truncated);
+    assert_eq!(Error::from(ip::HeadError::TooLong), Error::TooLong);
+}
+
+#[test]
 fn rewriting_there_and_back_changes_nothing() {
     let before = Message {
         l4_len: 40,

@@ -315,3 +315,9 @@ fn malformed_options_are_refused() {
         assert_eq!(plan(old, &insert(v4(1)), SYN, 100).unwrap_err(), error);
     }
 }
+
+#[test]
+fn more_than_a_header_can_hold_is_cut_off() {
+    let out = plan(&[1; 44], &TcpEdit::default(), SYN, 100).unwrap();
+    assert_eq!(out.as_slice(), [1; 40]);
+}
