@@ -1,0 +1,107 @@
+#!/bin/bash
+# Large transfers arrive byte for byte, and big packets stay whole on their way through the director.
+# suite: bulk
+. "${0%/*}/../lib/all.sh"
+
+MB=10
+
+setup() {
+    topology
+    lvs_in
+    service -t 9000 $S1:9000
+    head -c $((MB * 1048576)) /dev/urandom >"$TMP/data"
+    sha256sum <"$TMP/data" >"$TMP/sum"
+}
+
+# transfer up|down: one connection; the receiver's sum must be the sender's.
+transfer() {
+    local from=client to=s1
+    if [ "$1" = up ]; then
+        background s1 receiver sh -c "socat -u tcp-listen:9000,reuseaddr - | sha256sum"
+        wait_for listens s1 tcp 9000
+        in_ns client socat -u "$TMP/data" "tcp:$VIP:9000"
+        wait_for gone "$(pid_of receiver)"
+        same "$(cat "$TMP/sum")" "$(cat "$TMP/receiver.log")" "sha256 of $MB MB to the server"
+    else
+        background s1 sender socat -u "$TMP/data" tcp-listen:9000,reuseaddr
+        wait_for listens s1 tcp 9000
+        same "$(cat "$TMP/sum")" "$(in_ns client socat -u "tcp:$VIP:9000" - | sha256sum)" "sha256 of $MB MB to the client"
+    fi
+}
+
+# counted up|down: the same, and the packets that leave the director are at most 1.1 of those that enter it, 8 kB on
+# average. Counted at the ends' own devices, both of them by the same rule.
+counted() {
+    local in_dev=client out_ns=s1 entered left
+    if [ "$1" = down ]; then in_dev=s1 out_ns=client; fi
+    nft_flush
+    count_packets entered director $in_dev ingress 'meta length > 200 tcp sport 1-65535'
+    count_packets left $out_ns eth0 ingress 'meta length > 200 tcp sport 1-65535'
+    transfer "$1"
+    entered=$(packets entered director) left=$(packets left $out_ns)
+    note "$1: $entered packets in, $left out, $((MB * 1048576 / left)) bytes each"
+    at_most $((entered * 11 / 10)) "$left" "packets out for $entered in"
+    at_least 8000 $((MB * 1048576 / left)) "bytes per packet"
+}
+
+nft_flush() { local ns; for ns in director s1 client; do in_ns $ns nft flush ruleset; done; }
+
+test_up() { counted up; }
+
+test_down() { counted down; }
+
+# offload OPTIONS...: sets the same on every device of the path.
+offload() {
+    in_ns client ethtool -K eth0 "$@"; in_ns s1 ethtool -K eth0 "$@"
+    in_ns director ethtool -K client "$@"; in_ns director ethtool -K s1 "$@"
+}
+
+test_with_gro_and_fraglist() {
+    offload gro on rx-gro-list on
+    counted up; counted down
+    offload rx-gro-list off
+}
+
+test_with_gro() {
+    offload gro on
+    counted up; counted down
+}
+
+test_without_any_offload() {
+    offload gro off gso off tso off tx off rx off
+    transfer up; transfer down
+}
+
+test_with_segments_but_without_checksum_offload() {
+    offload gro off gso on tso off tx off rx off
+    transfer up; transfer down
+}
+
+test_all_on_again() {
+    offload gro on gso on tso on tx on rx on
+    counted up; counted down
+}
+
+# While TOA is being inserted: the server reads nothing and says nothing but SYN-ACK, whose ACKs are held back, until
+# the client's first window is out.
+test_while_toa_is_inserted() {
+    nft_flush
+    count_packets entered director client ingress 'meta length > 200 tcp dport 9000'
+    count_packets left s1 eth0 ingress 'meta length > 200 tcp dport 9000'
+    in_ns s1 nft -f - <<'NFT'
+table inet hold { chain out { type filter hook output priority 0; tcp sport 9000 tcp flags & (syn | ack) == ack counter drop
+ }
+}
+NFT
+    background s1 receiver sh -c "socat -u tcp-listen:9000,reuseaddr - | sha256sum"
+    wait_for listens s1 tcp 9000
+    background client sender socat -u "$TMP/data" "tcp:$VIP:9000"
+    wait_for is -ge 1 packets left s1
+    in_ns s1 nft delete table inet hold
+    wait_for gone "$(pid_of receiver)"
+    same "$(cat "$TMP/sum")" "$(cat "$TMP/receiver.log")"
+    at_most $(($(packets entered director) * 11 / 10)) "$(packets left s1)" "packets out"
+    at_least 1 "$(drops toa_inserted)"
+}
+
+run_facts

@@ -1,0 +1,85 @@
+#!/bin/bash
+# Real requests through FULLNAT: two servers in two subnets which have no VIP and no route to the client.
+# suite: traffic
+. "${0%/*}/../lib/all.sh"
+
+setup() {
+    topology
+    lvs_in
+    nginx_on s1; nginx_on s2
+    service -t 80 $S1:80 $S2:80
+}
+
+test_requests_go_to_both_servers_in_turn() {
+    local out; out=$(in_ns client curl -sS --max-time 30 -H 'Connection: close' "http://$VIP/?[1-6]" | sort | uniq -c | awk '{print $1, $2, $3}')
+    # nginx answers `/?1` as `/`. Six connections: three each, all from the local address.
+    has "$out" "^[0-9]+ s1 $LIP1\$"; has "$out" "^[0-9]+ s2 $LIP1\$"
+    same 6 "$(nginx_log s1 | cat - "$TMP/s2/access.log" | grep -c '/?')" "requests served"
+}
+
+test_round_robin_is_even() {
+    local i
+    for i in 1 2 3 4; do get >/dev/null; done
+    local before1 before2
+    before1=$(nginx_log s1 | wc -l) before2=$(nginx_log s2 | wc -l)
+    for i in 1 2 3 4; do get >/dev/null; done
+    same "$((before1 + 2)) $((before2 + 2))" "$(nginx_log s1 | wc -l) $(nginx_log s2 | wc -l)"
+}
+
+test_both_legs_have_the_addresses_they_should() {
+    capture front director client 'tcp port 80'
+    capture back1 director s1 'tcp port 80'
+    capture back2 director s2 'tcp port 80'
+    get >/dev/null
+    local front back
+    front=$(captured front) back=$(captured back1; captured back2)
+    has "$front" "$CLIENT\.[0-9]+ > $VIP\.80: Flags \[S\]"
+    has "$front" "$VIP\.80 > $CLIENT\.[0-9]+: Flags \[S\.\]"
+    has "$back" "$LIP1\.[0-9]+ > 10\.[23]\.0\.2\.80: Flags \[S\]"
+    has "$back" "10\.[23]\.0\.2\.80 > $LIP1\.[0-9]+: Flags \[S\.\]"
+    has_not "$back" "$CLIENT|$VIP" "the servers' side"
+    has_not "$front" "$LIP1|$S1|$S2" "the client's side"
+}
+
+test_the_option_is_on_the_wire() {
+    capture toa director s1 'tcp port 80'
+    capture toa2 director s2 'tcp port 80'
+    get >/dev/null
+    # exp-0x..: how tcpdump prints kind 254: the client's port, then 10.1.0.2 = 0a010002.
+    has "$(captured toa -v; captured toa2 -v)" 'Flags \[S\].*(exp-|unknown-254|Unknown Option 254).*0a010002'
+}
+
+test_the_connection_is_listed_with_both_legs() {
+    get >/dev/null
+    local line; line=$(in_ns director grep -m1 -i '0A010064' /proc/net/lvs_conn || in_ns director grep -m1 "$VIP" /proc/net/lvs_conn)
+    has "$line" "0A090001|$LIP1"
+    has "$(adm -Lnc)" "TCP .*$CLIENT:[0-9]+ +$VIP:80 +10\.[23]\.0\.2:80"
+}
+
+test_counters_are_exact() {
+    adm -Z
+    get >/dev/null; get >/dev/null
+    local json; json=$(adm -Ln --stats --exact -t $VIP:80)
+    has "$json" "TCP +$VIP:80 +2 "
+    # Counted at the hooks, which see what the wire saw: compare with an independent count.
+    count_packets front director client ingress "ip daddr $VIP tcp dport 80"
+    adm -Z
+    get >/dev/null
+    wait_for is -ge 1 conn_state FIN_WAIT || true
+    same "$(packets front director)" "$(adm -Ln --stats --exact -t $VIP:80 | awk '$1 == "TCP" {print $4}')" "packets in"
+}
+
+test_a_large_page_and_a_large_upload() {
+    head -c 3000000 /dev/urandom >"$TMP/s1/www/big"; cp "$TMP/s1/www/big" "$TMP/s2/www/big"
+    in_ns client curl -sS --max-time 60 -o "$TMP/got" "http://$VIP/big"
+    cmp "$TMP/got" "$TMP/s1/www/big"
+}
+
+test_fifty_connections_at_once() {
+    in_ns client curl -sS --max-time 60 --no-keepalive -Z --parallel-max 50 -H 'Connection: close' -o /dev/null "http://$VIP/?p[1-50]"
+    same 50 "$(cat "$TMP"/s?/access.log | grep -c '/?p')"
+    # No (address, port) was used twice at one server.
+    same "" "$(for s in s1 s2; do grep '/?p' "$TMP/$s/access.log" | cut -d' ' -f1 | sort | uniq -d; done)"
+}
+
+run_facts

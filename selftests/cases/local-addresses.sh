@@ -1,0 +1,91 @@
+#!/bin/bash
+# Local addresses: pools of a service and of the namespace, use in turn, removal that lets connections finish.
+# suite: control
+. "${0%/*}/../lib/all.sh"
+
+setup() {
+    topology
+    lvs_in
+    echo_tcp s1 7000; echo_udp s1 5000
+    adm -A -t $VIP:7000 -s rr
+    adm -a -t $VIP:7000 -r $S1:7000 --fullnat
+}
+
+# seen_from COUNT: the addresses that the server sees so many connections come from.
+seen_from() { in_ns client python3 -ISc "
+import socket
+for _ in range($1):
+    s = socket.create_connection(('$VIP', 7000), 20)
+    print(s.makefile().readline().split()[1])
+    s.close()"; }
+
+test_without_one_connections_are_refused_and_counted_by_name() {
+    local before; before=$(drops no_local_address)
+    refused . seen_from 1
+    at_least $((before + 1)) "$(drops no_local_address)"
+    has "$(adm -L --drops)" 'no_local_address.*local address'
+}
+
+test_the_services_own_are_used_in_turn() {
+    adm -P -t $VIP:7000 -z $LIP1
+    adm -P -t $VIP:7000 -z $LIP2
+    same "$LIP1 $LIP2" "$(seen_from 6 | sort -u | xargs)"
+}
+
+test_they_are_listed_with_their_counters() {
+    has "$(adm -G -t $VIP:7000 -n)" "$LIP1"
+    same "$LIP1 $LIP2" "$(adm -G -t $VIP:7000 --json | grep -oE '10\.9\.0\.[0-9]+' | sort -u | xargs)"
+}
+
+test_a_duplicate_and_a_stranger_are_refused_in_words() {
+    refused '(already|exists)' adm -P -t $VIP:7000 -z $LIP1
+    refused '[a-z]{3,} [a-z]+' adm -Q -t $VIP:7000 -z $LIP4
+    refused '[a-z]{3,} [a-z]+' adm -P -t $VIP:7999x -z $LIP1
+}
+
+test_a_removed_one_lets_connections_finish_and_starts_none() {
+    mkfifo "$TMP/go"
+    in_ns client python3 -ISc "
+import socket
+while True:
+    s = socket.create_connection(('$VIP', 7000), 20)
+    f = s.makefile('rw')
+    if f.readline().split()[1] == '$LIP1': break
+print('have one', flush=True)
+open('$TMP/go').read()
+f.write('still there\n'); f.flush()
+print(f.readline(), end='', flush=True)" >"$TMP/old.log" 2>&1 &
+    wait_for says 'have one' "$TMP/old.log"
+    adm -Q -t $VIP:7000 -z $LIP1
+    same "$LIP2" "$(seen_from 4 | sort -u)"
+    echo >"$TMP/go"
+    wait_for says 'still there' "$TMP/old.log"
+}
+
+test_the_default_pool_serves_who_has_none() {
+    adm -P -z $LIP3
+    adm -A -u $VIP:5000 -s rr
+    adm -a -u $VIP:5000 -r $S1:5000 -m
+    has "$(ask_udp client $VIP 5000 x)" "^s1 $LIP3 "
+    has "$(adm -G)" "$LIP3"
+}
+
+test_a_nat_destination_of_a_pool_is_fullnat_and_reads_as_masq_to_stock() {
+    has "$(adm -Ln -u $VIP:5000)" "$S1:5000 +FullNat"
+    has "$(stock -Ln -u $VIP:5000)" "$S1:5000 +Masq"
+}
+
+test_a_service_can_opt_out() {
+    adm -E -u $VIP:5000 -s rr --masq-only
+    has "$(adm -Ln -u $VIP:5000)" "$S1:5000 +Masq"
+}
+
+test_own_addresses_outlive_their_service() {
+    adm -D -t $VIP:7000
+    adm -A -t $VIP:7000 -s rr
+    adm -a -t $VIP:7000 -r $S1:7000 --fullnat
+    same "$LIP2" "$(seen_from 2 | sort -u)"
+    adm -D -t $VIP:7000
+}
+
+run_facts
