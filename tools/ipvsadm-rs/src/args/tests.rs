@@ -546,7 +546,7 @@ proptest! {
         let names: Vec<&str> = options::names().collect();
         let words: Vec<String> = picks
             .iter()
-            .flat_map(|(at, value)| [format!("--{}", names[at % names.len()]), value.clone()])
+            .flat_map(|(at, value)| [format!("--{}", names[at.checked_rem(names.len()).unwrap()]), value.clone()])
             .collect();
         let _ = parse(&words, &NoNames);
     }

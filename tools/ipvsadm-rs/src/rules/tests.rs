@@ -101,7 +101,7 @@ fn services() -> impl Strategy<Value = Service> {
             };
             let mut settings = Settings {
                 scheduler: scheduler.into(),
-                flags: bits * svc_flags::SCHED1,
+                flags: bits << 3,
                 timeout: 0,
                 mask: Mask::full(key.family()),
                 engine: None,
