@@ -227,16 +227,16 @@ impl Packet {
             // SAFETY: The head room is there, and the head is ours alone.
             unsafe { bindings::skb_push(self.as_ptr(), by) };
             let wide = self.writable(end.wrapping_add(by))?;
-            // CAST: Widening. The headers go to the front, the room is behind.
-            wide.copy_within(by as usize.., 0);
+            // The headers go to the front, the room is behind.
+            // CAST: Widening.
+            shift(wide, by as usize, 0)?;
             rewrite::apply(wide, place, plan, Some(new))?;
         } else {
             let headers = self.writable(end)?;
             rewrite::apply(headers, place, plan, Some(new))?;
             if grow < 0 {
-                // CAST: Widening. Shorter by `by`, which is less than `end`.
-                let kept = end.wrapping_sub(by) as usize;
-                headers.copy_within(..kept, by as usize);
+                // CAST: Widening.
+                shift(headers, 0, by as usize)?;
                 // SAFETY: Owned; that many bytes are linear.
                 unsafe { bindings::skb_pull(self.as_ptr(), by) };
             }
@@ -266,4 +266,14 @@ impl Packet {
             bindings::lvs_skb_gso_changed(self.as_ptr());
         }
     }
+}
+
+/// Moves the bytes at `from` to `to`, as many as there are behind both.
+fn shift(bytes: &mut [u8], from: usize, to: usize) -> Result<(), Unavailable> {
+    let len = bytes.len().checked_sub(from.max(to)).ok_or(Unavailable)?;
+    let start = bytes.as_mut_ptr();
+    // SAFETY: `len` bytes behind either offset are inside the slice, by the
+    // subtraction; the two ranges may overlap.
+    unsafe { core::ptr::copy(start.add(from), start.add(to), len) };
+    Ok(())
 }

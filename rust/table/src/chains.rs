@@ -3,7 +3,7 @@
 //! The chains: who finds an entry, and from where.
 
 use crate::{
-    entry::{Entry, Item, Ref, Side},
+    entry::{Entry, Generation, Item, Ref, Side},
     sync::{self, AtomicPtr, Lock, Ordering, ReadLock},
     NoMemory,
 };
@@ -20,11 +20,11 @@ const MAX_BITS: u32 = 27;
 struct Buckets<T: Item> {
     heads: sync::Array<AtomicPtr<Entry<T>>>,
     /// Which of a link's two `next` these chains are made of.
-    generation: usize,
+    generation: Generation,
 }
 
 impl<T: Item> Buckets<T> {
-    fn new(bits: u32, generation: usize) -> Result<Self, NoMemory> {
+    fn new(bits: u32, generation: Generation) -> Result<Self, NoMemory> {
         let heads = sync::array(1 << bits.clamp(MIN_BITS, MAX_BITS), || {
             AtomicPtr::new(ptr::null_mut())
         })?;
@@ -72,12 +72,15 @@ fn untag<T: Item>(link: *mut Entry<T>) -> Option<(NonNull<Entry<T>>, Side)> {
 }
 
 fn tag<T: Item>(entry: *mut Entry<T>, side: Side) -> *mut Entry<T> {
-    entry.map_addr(|a| a | side.index())
+    match side {
+        Side::First => entry,
+        Side::Second => entry.map_addr(|a| a | 1),
+    }
 }
 
 impl<T: Item> Chains<T> {
     pub(crate) fn new(bits: u32) -> Result<Self, NoMemory> {
-        let first = sync::boxed(Buckets::new(bits, 0)?)?;
+        let first = sync::boxed(Buckets::new(bits, Generation::Even)?)?;
         let locks = sync::array(LOCKS, || {
             sync::lock(Arrays {
                 current: first,
@@ -121,10 +124,13 @@ impl<T: Item> Chains<T> {
         while let Some((entry, side)) = untag(at) {
             let found = Ref::new(entry, rcu);
             let entry = found.entry();
-            if entry.hashes[side.index()] == hash && matches(&entry.value, side) {
+            if entry.hash(side) == hash && matches(&entry.value, side) {
                 return Some((found, side));
             }
-            at = entry.links[side.index()].next[buckets.generation].load(Ordering::Acquire);
+            at = entry
+                .link(side)
+                .next(buckets.generation)
+                .load(Ordering::Acquire);
         }
         None
     }
@@ -145,7 +151,11 @@ impl<T: Item> Chains<T> {
             if side == Side::First {
                 each(&entry);
             }
-            at = entry.entry().links[side.index()].next[buckets.generation].load(Ordering::Acquire);
+            at = entry
+                .entry()
+                .link(side)
+                .next(buckets.generation)
+                .load(Ordering::Acquire);
         }
         true
     }
@@ -157,7 +167,7 @@ impl<T: Item> Chains<T> {
 
     /// Hangs one side of an entry into its chain.
     pub(crate) fn link(&self, entry: Ref<'_, T>, side: Side) {
-        let arrays = self.arrays(entry.entry().hashes[side.index()]).lock();
+        let arrays = self.arrays(entry.entry().hash(side)).lock();
         arrays.push(entry, side);
     }
 
@@ -168,7 +178,7 @@ impl<T: Item> Chains<T> {
         entry: Ref<'r, T>,
         same: impl Fn(&T) -> bool,
     ) -> Option<Ref<'r, T>> {
-        let hash = entry.entry().hashes[0];
+        let hash = entry.entry().hash(Side::First);
         let arrays = self.arrays(hash).lock();
         // SAFETY: The lock keeps the array.
         let buckets = unsafe { arrays.current.as_ref() };
@@ -179,17 +189,20 @@ impl<T: Item> Chains<T> {
             // a read section, of which `'r` is a part.
             let other = unsafe { Ref::assume(other) };
             let found = other.entry();
-            if side == Side::First && found.hashes[0] == hash && same(&found.value) {
+            if side == Side::First && found.hash(Side::First) == hash && same(&found.value) {
                 return Some(other);
             }
-            at = found.links[side.index()].next[buckets.generation].load(Ordering::Relaxed);
+            at = found
+                .link(side)
+                .next(buckets.generation)
+                .load(Ordering::Relaxed);
         }
         arrays.push(entry, Side::First);
         None
     }
 
     pub(crate) fn unlink(&self, entry: Ref<'_, T>, side: Side) {
-        let arrays = self.arrays(entry.entry().hashes[side.index()]).lock();
+        let arrays = self.arrays(entry.entry().hash(side)).lock();
         arrays.pull(entry, side);
     }
 
@@ -204,7 +217,7 @@ impl<T: Item> Chains<T> {
         let bits = links
             .checked_next_power_of_two()
             .map_or(MAX_BITS, usize::trailing_zeros);
-        let new = sync::boxed(Buckets::new(bits, generation ^ 1)?)?;
+        let new = sync::boxed(Buckets::new(bits, generation.other())?)?;
 
         // 1. Lock by lock, the chains go into the new array too, and from then
         // on what this lock guards is updated in both.
@@ -248,9 +261,13 @@ impl<T: Item> Arrays<T> {
     fn push_into(&self, buckets: NonNull<Buckets<T>>, entry: Ref<'_, T>, side: Side) {
         // SAFETY: The lock keeps the array.
         let buckets = unsafe { buckets.as_ref() };
-        let head = buckets.head(entry.entry().hashes[side.index()]);
+        let head = buckets.head(entry.entry().hash(side));
         let next = head.load(Ordering::Relaxed);
-        entry.entry().links[side.index()].next[buckets.generation].store(next, Ordering::Relaxed);
+        entry
+            .entry()
+            .link(side)
+            .next(buckets.generation)
+            .store(next, Ordering::Relaxed);
         // ORDERING: Publishes the entry; pairs with the acquire in `find`.
         head.store(tag(entry.as_ptr(), side), Ordering::Release);
     }
@@ -268,7 +285,7 @@ impl<T: Item> Arrays<T> {
         // SAFETY: The lock keeps the array.
         let buckets = unsafe { buckets.as_ref() };
         let wanted = tag(entry.as_ptr(), side);
-        let mut place = buckets.head(entry.entry().hashes[side.index()]);
+        let mut place = buckets.head(entry.entry().hash(side));
         loop {
             let at = place.load(Ordering::Relaxed);
             let Some((next, next_side)) = untag(at) else {
@@ -276,8 +293,7 @@ impl<T: Item> Arrays<T> {
                 return;
             };
             // SAFETY: Linked, and the lock is held: live.
-            let link =
-                unsafe { &(*next.as_ptr()).links[next_side.index()].next[buckets.generation] };
+            let link = unsafe { &(*next.as_ptr()).link(next_side).next(buckets.generation) };
             if at == wanted {
                 // ORDERING: What follows was published before.
                 place.store(link.load(Ordering::Relaxed), Ordering::Release);
@@ -297,7 +313,11 @@ impl<T: Item> Arrays<T> {
                 // SAFETY: Linked, and the lock is held: live.
                 let entry = unsafe { Ref::assume(entry) };
                 self.push_into(new, entry, side);
-                at = entry.entry().links[side.index()].next[old.generation].load(Ordering::Relaxed);
+                at = entry
+                    .entry()
+                    .link(side)
+                    .next(old.generation)
+                    .load(Ordering::Relaxed);
             }
         }
     }

@@ -23,11 +23,28 @@ pub enum Side {
     Second,
 }
 
-impl Side {
-    pub(crate) fn index(self) -> usize {
+/// Of two things the one for this side; no index can be wrong.
+#[inline]
+pub(crate) fn of<T>(pair: &[T; 2], side: Side) -> &T {
+    let [first, second] = pair;
+    match side {
+        Side::First => first,
+        Side::Second => second,
+    }
+}
+
+/// Which of two bucket arrays, the one in use and the one before or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generation {
+    Even,
+    Odd,
+}
+
+impl Generation {
+    pub(crate) fn other(self) -> Self {
         match self {
-            Self::First => 0,
-            Self::Second => 1,
+            Self::Even => Self::Odd,
+            Self::Odd => Self::Even,
         }
     }
 }
@@ -35,7 +52,18 @@ impl Side {
 /// A place in a chain: the next entry and the side of it that hangs here, in
 /// the pointer's lowest bit. By generation of the bucket array.
 pub(crate) struct Link<T: Item> {
-    pub(crate) next: [AtomicPtr<Entry<T>>; 2],
+    next: [AtomicPtr<Entry<T>>; 2],
+}
+
+impl<T: Item> Link<T> {
+    #[inline]
+    pub(crate) fn next(&self, generation: Generation) -> &AtomicPtr<Entry<T>> {
+        let [even, odd] = &self.next;
+        match generation {
+            Generation::Even => even,
+            Generation::Odd => odd,
+        }
+    }
 }
 
 /// A place in a wheel's slot; guarded by the wheel's lock.
@@ -61,9 +89,9 @@ pub(crate) union Place<T: Item> {
 
 #[repr(C, align(32))]
 pub(crate) struct Entry<T: Item> {
-    pub(crate) links: [Link<T>; 2],
+    links: [Link<T>; 2],
     pub(crate) place: UnsafeCell<Place<T>>,
-    pub(crate) hashes: [u32; 2],
+    hashes: [u32; 2],
     /// Which slot of the wheel; guarded by the wheel's lock.
     pub(crate) slot: UnsafeCell<u16>,
     second: bool,
@@ -95,6 +123,16 @@ impl<T: Item> Entry<T> {
             dead: AtomicBool::new(false),
             value,
         })
+    }
+
+    #[inline]
+    pub(crate) fn link(&self, side: Side) -> &Link<T> {
+        of(&self.links, side)
+    }
+
+    #[inline]
+    pub(crate) fn hash(&self, side: Side) -> u32 {
+        *of(&self.hashes, side)
     }
 
     pub(crate) fn is_dead(&self) -> bool {

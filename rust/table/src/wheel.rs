@@ -7,7 +7,7 @@
 //! slot comes up. Hence only an entry that is due *earlier* has to be moved.
 
 use crate::{
-    entry::{Entry, Item, Ref, Timer, NO_SLOT},
+    entry::{Entry, Item, Ref, Side, Timer, NO_SLOT},
     sync::{self, Lock},
     NoMemory,
 };
@@ -57,7 +57,7 @@ impl<T: Item> Wheels<T> {
 
     fn of(&self, entry: Ref<'_, T>) -> &Lock<Wheel<T>> {
         // Not the bits that choose the chain's lock.
-        let index = (entry.entry().hashes[0] >> 16) as usize & (WHEELS - 1);
+        let index = (entry.entry().hash(Side::First) >> 16) as usize & (WHEELS - 1);
         // SAFETY: Masked to the number of wheels.
         unsafe { self.0.get_unchecked(index) }
     }
