@@ -16,6 +16,7 @@
 //! C header: [`include/net/genetlink.h`](srctree/include/net/genetlink.h)
 
 mod attr;
+mod each;
 mod message;
 
 pub use attr::{Attr, Attrs, Policy, Strictness, MAX_ATTRS};
@@ -161,9 +162,18 @@ impl<'a> Request<'a> {
     unsafe fn new<H: Handler>(info: *const bindings::genl_info) -> Self {
         // SAFETY: By the caller's promise.
         let info = unsafe { &*info };
-        // SAFETY: The core has parsed the attributes of a request to `H` by
-        // the policy of `Tables::<H>`, into that many entries.
-        let attrs = unsafe { Attrs::parsed(info.attrs, Tables::<H>::MAX_ATTR) };
+        let attrs = if info.attrs.is_null() {
+            // The core leaves the attributes of a lenient listing alone, and
+            // so, like the families that are listed so, do we: what cannot be
+            // parsed is not there.
+            // SAFETY: A request has its header and, behind that of the family,
+            // as many bytes as it says; the core has checked it.
+            unsafe { Attrs::of_message(info.nlhdr, H::POLICY) }
+        } else {
+            // SAFETY: The core has parsed the attributes of a request to `H`
+            // by the policy of `Tables::<H>`, into that many entries.
+            unsafe { Attrs::parsed(info.attrs, Tables::<H>::MAX_ATTR) }
+        };
         Self { info, attrs }
     }
 
@@ -339,7 +349,7 @@ impl<H: Handler> Drop for Registration<H> {
 }
 
 /// `netnsok` and `parallel_ops`, the first two bits of the byte.
-const fn flags() -> bindings::__BindgenBitfieldUnit<[u8; 1]> {
+const fn flags() -> ::kernel::bindings::__BindgenBitfieldUnit<[u8; 1]> {
     // SAFETY: The type is a byte.
     unsafe { core::mem::transmute(0b11_u8) }
 }

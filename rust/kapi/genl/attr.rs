@@ -14,7 +14,7 @@ use kernel::{error::to_result, prelude::*};
 pub const MAX_ATTRS: usize = 24;
 
 /// Size of an attribute's header.
-const HEADER: usize = 4;
+pub(super) const HEADER: usize = 4;
 
 /// How attributes are checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,35 @@ impl<'a> Attrs<'a> {
         attrs
     }
 
+    /// The attributes of a message, checked leniently; none when they cannot be
+    /// parsed.
+    ///
+    /// # Safety
+    ///
+    /// `message` must be a generic netlink message that lasts for `'a`.
+    pub(super) unsafe fn of_message(
+        message: *const bindings::nlmsghdr,
+        policy: &'static [Policy],
+    ) -> Self {
+        const HEADERS: usize = size_of::<bindings::nlmsghdr>() + size_of::<bindings::genlmsghdr>();
+        // SAFETY: By the caller's promise.
+        let len = unsafe { (*message).nlmsg_len };
+        // CAST: Widening.
+        let len = (len as usize).saturating_sub(HEADERS);
+        let payload = if len == 0 {
+            &[]
+        } else {
+            // SAFETY: So many bytes follow the headers.
+            unsafe { core::slice::from_raw_parts(message.cast::<u8>().add(HEADERS), len) }
+        };
+        Attr { payload }
+            .nest(policy, Strictness::Lenient, ptr::null_mut())
+            .unwrap_or(Self {
+                table: [ptr::null(); MAX_ATTRS],
+                message: PhantomData,
+            })
+    }
+
     /// The attribute of that number, if the message has it.
     pub fn get(&self, number: u16) -> Option<Attr<'a>> {
         let attr = *self.table.get(usize::from(number))?;
@@ -161,6 +190,11 @@ impl<'a> Attrs<'a> {
         self.get(number)?.first().map(u32::from_ne_bytes)
     }
 
+    /// A number in network order.
+    pub fn be32(&self, number: u16) -> Option<u32> {
+        self.get(number)?.first().map(u32::from_be_bytes)
+    }
+
     /// A number in host order.
     pub fn u64(&self, number: u16) -> Option<u64> {
         self.get(number)?.first().map(u64::from_ne_bytes)
@@ -180,7 +214,7 @@ impl<'a> Attrs<'a> {
 /// One attribute.
 #[derive(Clone, Copy)]
 pub struct Attr<'a> {
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 impl<'a> Attr<'a> {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Services and destinations as the family `IPVS` shows them. The order of
+//! the attributes is stock's.
+
+use super::{addr::padded, stats::Figures};
+use crate::{dests::Dest, ns::Ns, services::Service};
+use kernel::prelude::*;
+use lvs_engine::service::ServiceKey;
+use lvs_kapi::{
+    cursor::Cursor,
+    genl::{Dump, Halt, Writer},
+    rcu::ReadLock, //
+};
+use lvs_wire::{
+    addr::Family,
+    netlink::ipvs::{attr, cmd, dest, fwd, svc, svc_flags}, //
+};
+
+/// The rest of the services; the cursor is the number of the next one.
+pub(super) fn services(ns: &Ns, cursor: &mut Cursor, out: &mut Dump<'_>) -> Result<(), Halt> {
+    let Cursor([next, ..]) = cursor;
+    let mut result = Ok(());
+    ns.services.for_each(*next, |each| {
+        result = out.message(cmd::NEW_SERVICE, |out| service(each, out));
+        if result.is_ok() {
+            *next = each.serial.wrapping_add(1);
+        }
+        result.is_ok()
+    });
+    result
+}
+
+/// The rest of the destinations of a service; the cursor is a place in them.
+pub(super) fn dests(
+    ns: &Ns,
+    key: ServiceKey,
+    cursor: &mut Cursor,
+    out: &mut Dump<'_>,
+) -> Result<(), Halt> {
+    let Some(service) = ns.services.find(key) else {
+        return Ok(());
+    };
+    let rcu = ReadLock::new();
+    let Cursor([place, ..]) = cursor;
+    for each in service.dests(&rcu).iter().rev().skip(index(*place)) {
+        out.message(cmd::NEW_DEST, |out| {
+            out.nest_unmarked(attr::DEST, |out| dest(each, out))
+        })?;
+        *place = place.wrapping_add(1);
+    }
+    Ok(())
+}
+
+fn index(place: u64) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// One service, with its nest.
+pub(super) fn service(service: &Service, out: &mut Writer<'_>) -> Result {
+    out.nest_unmarked(attr::SERVICE, |out| {
+        let (key, config) = (service.key(), service.config());
+        out.u16(svc::AF, key.family().af())?;
+        match key {
+            ServiceKey::Fwmark { mark, .. } => out.u32(svc::FWMARK, mark)?,
+            ServiceKey::Address {
+                protocol,
+                addr,
+                port,
+            } => {
+                out.u16(svc::PROTOCOL, protocol)?;
+                out.bytes(svc::ADDR, &padded(&addr))?;
+                out.be16(svc::PORT, port)?;
+            }
+        }
+        out.string(svc::SCHED_NAME, config.scheduler.name())?;
+        out.bytes(svc::FLAGS, &flags_and_mask(config.flags))?;
+        out.u32(svc::TIMEOUT, config.timeout)?;
+        out.bytes(svc::NETMASK, &config.netmask.to_be_bytes())?;
+        let figures = Figures::of(&service.stats);
+        out.nest_unmarked(svc::STATS, |out| figures.write_narrow(out))?;
+        out.nest_unmarked(svc::STATS64, |out| figures.write(out))
+    })
+}
+
+/// The flags, with the kernel's own, and a mask of all.
+fn flags_and_mask(flags: u32) -> [u8; 8] {
+    let [a, b, c, d] = (flags | svc_flags::HASHED).to_ne_bytes();
+    [a, b, c, d, 0xff, 0xff, 0xff, 0xff]
+}
+
+/// One destination. FULLNAT reads as masquerading: strict clients know no
+/// other number for it.
+fn dest(each: &Dest, out: &mut Writer<'_>) -> Result {
+    let settings = each.settings();
+    let (active, inactive) = each.conns();
+    out.bytes(dest::ADDR, &padded(&each.real.addr.into()))?;
+    out.be16(dest::PORT, each.real.port)?;
+    out.u32(dest::FWD_METHOD, fwd::MASQ)?;
+    out.u32(dest::WEIGHT, settings.weight)?;
+    out.u8(dest::TUN_TYPE, 0)?;
+    out.be16(dest::TUN_PORT, 0)?;
+    out.u16(dest::TUN_FLAGS, 0)?;
+    out.u32(dest::U_THRESH, settings.upper)?;
+    out.u32(dest::L_THRESH, settings.lower)?;
+    out.u32(dest::ACTIVE_CONNS, active)?;
+    out.u32(dest::INACT_CONNS, inactive)?;
+    out.u32(dest::PERSIST_CONNS, 0)?;
+    out.u16(dest::ADDR_FAMILY, Family::V4.af())?;
+    let figures = Figures::of(&each.stats);
+    out.nest_unmarked(dest::STATS, |out| figures.write_narrow(out))?;
+    out.nest_unmarked(dest::STATS64, |out| figures.write(out))
+}

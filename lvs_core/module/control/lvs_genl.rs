@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The netlink family `LVS`: what the family `IPVS` has no room for. Described
+//! in `Documentation/netlink/specs/lvs.yaml`.
+//!
+//! Everybody may read; changing needs CAP_NET_ADMIN in the user namespace that
+//! owns the network namespace. Attributes are checked strictly.
+
+use super::{
+    lvs_reply, parse,
+    refuse::{no_state, refusal},
+};
+use crate::ns::{Ns, NS};
+use kernel::{prelude::*, sync::Arc};
+use lvs_engine::{config::ConfigError, service::ServiceKey};
+use lvs_kapi::{
+    cursor::Cursor,
+    genl::{Does, Dump, Halt, Handler, Op, Policy, Refusal, Request, Right, Strictness},
+};
+use lvs_wire::netlink::lvs::{self, cmd, svc_flags};
+
+pub(super) struct Lvs;
+
+const fn op(command: u8, does: Does, right: Right) -> Op {
+    Op {
+        command,
+        does,
+        right,
+        strictness: Strictness::Strict,
+    }
+}
+
+impl Handler for Lvs {
+    type Module = crate::LocalModule;
+
+    const NAME: &'static str = lvs::NAME;
+    const VERSION: u8 = lvs::VERSION;
+
+    /// Nothing but nests, in the order of their numbers; what requests have no
+    /// use for is refused.
+    const POLICY: &'static [Policy] = &[
+        Policy::NONE,
+        Policy::NEST,
+        Policy::NONE,
+        Policy::NEST,
+        Policy::NONE,
+        Policy::NONE,
+        Policy::NONE,
+        Policy::NEST,
+    ];
+
+    const OPS: &'static [Op] = &[
+        op(cmd::GET_INFO, Does::Do, Right::Anyone),
+        op(cmd::GET_SERVICE, Does::Both, Right::Anyone),
+        op(cmd::SET_SERVICE, Does::Do, Right::NamespaceAdmin),
+        op(cmd::GET_DEST, Does::Dump, Right::Anyone),
+        op(cmd::NEW_LADDR, Does::Do, Right::NamespaceAdmin),
+        op(cmd::DEL_LADDR, Does::Do, Right::NamespaceAdmin),
+        op(cmd::GET_LADDR, Does::Dump, Right::Anyone),
+        op(cmd::GET_CONN, Does::Dump, Right::Anyone),
+        op(cmd::GET_DROPS, Does::Do, Right::Anyone),
+    ];
+
+    fn doit(request: &Request<'_>) -> Result<(), Refusal> {
+        let ns = &NS.find(request.net()).ok_or_else(no_state)?;
+        match request.command() {
+            cmd::GET_INFO => request.reply(cmd::GET_INFO, |out| lvs_reply::info(ns, out)),
+            cmd::GET_SERVICE => show_service(ns, request),
+            cmd::SET_SERVICE => set_service(ns, request),
+            cmd::NEW_LADDR => {
+                let addr = parse::lvs_local(request)?;
+                ns.add_local(owner(request)?, addr).map_err(refusal)
+            }
+            cmd::DEL_LADDR => {
+                let addr = parse::lvs_local(request)?;
+                ns.delete_local(owner(request)?, addr).map_err(refusal)
+            }
+            cmd::GET_DROPS => request.reply(cmd::GET_DROPS, |out| lvs_reply::drops(ns, out)),
+            _ => Err(EOPNOTSUPP.into()),
+        }
+    }
+
+    fn dumpit(request: &Request<'_>, cursor: &mut Cursor, out: &mut Dump<'_>) -> Result<(), Halt> {
+        let ns = &NS.find(request.net()).ok_or_else(no_state)?;
+        match request.command() {
+            cmd::GET_SERVICE => lvs_reply::services(ns, cursor, out),
+            cmd::GET_DEST => lvs_reply::dests(ns, key(request)?, cursor, out),
+            cmd::GET_LADDR => lvs_reply::locals(ns, owner(request)?, cursor, out),
+            cmd::GET_CONN => {
+                let filter = parse::lvs_filter(request)?;
+                lvs_reply::conns(ns, &filter, cursor, out)
+            }
+            _ => Err(Refusal::from(EOPNOTSUPP).into()),
+        }
+    }
+}
+
+/// The service that a request names, if it names one.
+fn owner(request: &Request<'_>) -> Result<Option<ServiceKey>, Refusal> {
+    match parse::lvs_service(request)? {
+        Some((service, _)) => service.key().map(Some).map_err(refusal),
+        None => Ok(None),
+    }
+}
+
+/// The service that a request must name.
+fn key(request: &Request<'_>) -> Result<ServiceKey, Refusal> {
+    owner(request)?.ok_or(refusal(ConfigError::ServiceMissing))
+}
+
+fn show_service(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
+    let key = key(request)?;
+    let service = ns
+        .services
+        .find(key)
+        .ok_or(refusal(ConfigError::ServiceUnknown))?;
+    request.reply(cmd::GET_SERVICE, |out| lvs_reply::service(&service, out))
+}
+
+fn set_service(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
+    let (service, flags) =
+        parse::lvs_service(request)?.ok_or(refusal(ConfigError::ServiceMissing))?;
+    let flags = flags.ok_or(Refusal::new(EINVAL, c"The request has no flags to set."))?;
+    if flags & !svc_flags::ALL != 0 {
+        return Err(Refusal::new(EINVAL, c"A service has no such flag."));
+    }
+    let key = service.key().map_err(refusal)?;
+    ns.services
+        .set_masq_only(key, flags & svc_flags::MASQ_ONLY != 0)
+        .map_err(refusal)
+}

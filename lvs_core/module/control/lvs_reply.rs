@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the family `LVS` shows.
+
+use super::{
+    ipvs_genl::table_size,
+    parse::Filter,
+    refuse::refusal,
+    stats::Figures, //
+};
+use crate::{
+    conns::{now, Connection, Conns},
+    dests::Dest,
+    locals::{Local, Pool},
+    ns::Ns,
+    services::Service, //
+};
+use core::{net::IpAddr, sync::atomic::Ordering::Relaxed};
+use kernel::prelude::*;
+use lvs_engine::{
+    config::ConfigError,
+    conn::Method,
+    drop_reason::DropReason,
+    service::ServiceKey, //
+};
+use lvs_kapi::{
+    cursor::Cursor,
+    genl::{Dump, Halt, Writer},
+    rcu::ReadLock, //
+};
+use lvs_wire::{
+    addr::{Endpoint, Family},
+    netlink::lvs::{attr, cmd, conn, conn_flags, dest, drop, info, laddr, svc, svc_flags},
+};
+
+/// The module's version.
+const VERSION: &str = "0.1.0";
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn index(place: u64) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
+}
+
+/// An address in as many bytes as its family has.
+fn addr(out: &mut Writer<'_>, number: u16, addr: IpAddr) -> Result {
+    match addr {
+        IpAddr::V4(addr) => out.bytes(number, &addr.octets()),
+        IpAddr::V6(addr) => out.bytes(number, &addr.octets()),
+    }
+}
+
+/// Numbers of the namespace.
+pub(super) fn info(ns: &Ns, out: &mut Writer<'_>) -> Result {
+    let conns = ns.conns().map_or(0, Conns::len);
+    let locals = ns.services.default_pool.members(&ReadLock::new()).len();
+    out.nest(attr::INFO, |out| {
+        out.string(info::VERSION, VERSION)?;
+        out.u32(info::CONN_TAB_SIZE, count(table_size(ns)))?;
+        out.u32(info::CONNS, count(conns))?;
+        out.u32(info::SERVICES, count(ns.services.len()))?;
+        out.u32(info::DEFAULT_LADDRS, count(locals))
+    })
+}
+
+/// Why packets were dropped, and how many.
+pub(super) fn drops(ns: &Ns, out: &mut Writer<'_>) -> Result {
+    for (reason, dropped) in DropReason::ALL.iter().zip(ns.drops()) {
+        out.nest(attr::DROP, |out| {
+            out.u32(drop::ID, count(reason.id()))?;
+            out.string(drop::NAME, reason.name())?;
+            out.string(drop::HINT, reason.hint())?;
+            out.bytes(drop::COUNT, &dropped.to_ne_bytes())
+        })?;
+    }
+    Ok(())
+}
+
+/// What names a service.
+fn name(key: &ServiceKey, out: &mut Writer<'_>) -> Result {
+    out.u16(svc::AF, key.family().af())?;
+    match *key {
+        ServiceKey::Fwmark { mark, .. } => out.u32(svc::FWMARK, mark),
+        ServiceKey::Address {
+            protocol,
+            addr: virt,
+            port,
+        } => {
+            out.u16(svc::PROTOCOL, protocol)?;
+            addr(out, svc::ADDR, virt)?;
+            out.be16(svc::PORT, port)
+        }
+    }
+}
+
+/// One service, with its nest.
+pub(super) fn service(service: &Service, out: &mut Writer<'_>) -> Result {
+    let rcu = ReadLock::new();
+    let flags = if service.is_masq_only() {
+        svc_flags::MASQ_ONLY
+    } else {
+        0
+    };
+    out.nest(attr::SERVICE, |out| {
+        name(&service.key(), out)?;
+        out.u32(svc::FLAGS, flags)?;
+        out.u32(svc::LADDRS, count(service.pool.members(&rcu).len()))?;
+        out.string(svc::SCHED, service.config().scheduler.name())
+    })
+}
+
+/// The rest of the services; the cursor is the number of the next one.
+pub(super) fn services(ns: &Ns, cursor: &mut Cursor, out: &mut Dump<'_>) -> Result<(), Halt> {
+    let Cursor([next, ..]) = cursor;
+    let mut result = Ok(());
+    ns.services.for_each(*next, |each| {
+        result = out.message(cmd::GET_SERVICE, |out| service(each, out));
+        if result.is_ok() {
+            *next = each.serial.wrapping_add(1);
+        }
+        result.is_ok()
+    });
+    result
+}
+
+/// The rest of the destinations of a service; the cursor is a place in them.
+pub(super) fn dests(
+    ns: &Ns,
+    key: ServiceKey,
+    cursor: &mut Cursor,
+    out: &mut Dump<'_>,
+) -> Result<(), Halt> {
+    let service = ns
+        .services
+        .find(key)
+        .ok_or(refusal(ConfigError::ServiceUnknown))?;
+    let rcu = ReadLock::new();
+    let Cursor([place, ..]) = cursor;
+    for each in service.dests(&rcu).iter().rev().skip(index(*place)) {
+        let method = service.method(each, &ns.services.default_pool, &rcu);
+        out.message(cmd::GET_DEST, |out| dest(each, method, out))?;
+        *place = place.wrapping_add(1);
+    }
+    Ok(())
+}
+
+fn dest(each: &Dest, method: Method, out: &mut Writer<'_>) -> Result {
+    let (active, inactive) = each.conns();
+    out.nest(attr::DEST, |out| {
+        out.u16(dest::AF, Family::V4.af())?;
+        addr(out, dest::ADDR, each.real.addr.into())?;
+        out.be16(dest::PORT, each.real.port)?;
+        out.u32(dest::METHOD, method.number().into())?;
+        out.u32(dest::CONFIGURED, each.configured().number().into())?;
+        out.u32(dest::WEIGHT, each.weight())?;
+        out.u32(dest::ACTIVE, active)?;
+        out.u32(dest::INACTIVE, inactive)?;
+        let figures = Figures::of(&each.stats);
+        out.nest(dest::STATS, |out| figures.write(out))
+    })
+}
+
+/// The rest of the local addresses: of one service or, without a key, of the
+/// default pool and then of all services. The cursor is the place of a pool
+/// and a place in it.
+pub(super) fn locals(
+    ns: &Ns,
+    key: Option<ServiceKey>,
+    cursor: &mut Cursor,
+    out: &mut Dump<'_>,
+) -> Result<(), Halt> {
+    let Cursor([pool, place, ..]) = cursor;
+    let (mut at, mut result) = (0u64, Ok(()));
+    ns.services.for_each_pool(|owner, members| {
+        let here = at;
+        at = here.wrapping_add(1);
+        if result.is_err() || here < *pool {
+            return;
+        }
+        if key.is_none() || owner == key {
+            result = pool_members(ns, owner, members, place, out);
+        }
+        if result.is_ok() {
+            (*pool, *place) = (at, 0);
+        }
+    });
+    result
+}
+
+fn pool_members(
+    ns: &Ns,
+    owner: Option<ServiceKey>,
+    members: &Pool,
+    place: &mut u64,
+    out: &mut Dump<'_>,
+) -> Result<(), Halt> {
+    for each in members.members(&ReadLock::new()).iter().skip(index(*place)) {
+        out.message(cmd::GET_LADDR, |out| {
+            if let Some(key) = &owner {
+                out.nest(attr::SERVICE, |out| name(key, out))?;
+            }
+            local(ns, each, out)
+        })?;
+        *place = place.wrapping_add(1);
+    }
+    Ok(())
+}
+
+fn local(ns: &Ns, each: &Local, out: &mut Writer<'_>) -> Result {
+    out.nest(attr::LADDR, |out| {
+        out.u16(laddr::AF, Family::V4.af())?;
+        addr(out, laddr::ADDR, each.addr.into())?;
+        out.u32(laddr::CONNS, each.conns())?;
+        out.u32(laddr::PORTS, ns.settings.ports().count())?;
+        out.bytes(laddr::EXHAUSTED, &each.exhausted().to_ne_bytes())?;
+        out.u8(laddr::DRAINING, each.draining.load(Relaxed).into())?;
+        let figures = Figures::of(&each.stats);
+        out.nest(laddr::STATS, |out| figures.write(out))
+    })
+}
+
+/// The rest of the connections that `filter` lets through. The cursor is a
+/// chain of the table and a place in it; while the table grows, a connection
+/// may come twice or not at all.
+pub(super) fn conns(
+    ns: &Ns,
+    filter: &Filter<'_>,
+    cursor: &mut Cursor,
+    out: &mut Dump<'_>,
+) -> Result<(), Halt> {
+    let Some(table) = ns.conns() else {
+        return Ok(());
+    };
+    let Cursor([chain, place, ..]) = cursor;
+    loop {
+        let (mut at, mut result) = (0u64, Ok(()));
+        // One section for each chain: a long table must not hold up others.
+        let rcu = ReadLock::new();
+        let exists = table.for_each_in(&rcu, index(*chain), |connection| {
+            let here = at;
+            at = here.wrapping_add(1);
+            if result.is_err() || here < *place {
+                return;
+            }
+            if filter.matches(connection) {
+                result = out.message(cmd::GET_CONN, |out| conn(ns, connection, out));
+            }
+            if result.is_ok() {
+                *place = at;
+            }
+        });
+        result?;
+        if !exists {
+            return Ok(());
+        }
+        *chain = chain.wrapping_add(1);
+        *place = 0;
+    }
+}
+
+fn endpoint(out: &mut Writer<'_>, numbers: [u16; 2], end: Endpoint<IpAddr>) -> Result {
+    let [number, port] = numbers;
+    addr(out, number, end.addr)?;
+    out.be16(port, end.port)
+}
+
+fn conn(ns: &Ns, each: &Connection, out: &mut Writer<'_>) -> Result {
+    let (c, snapshot) = (&each.conn, each.snapshot());
+    let any = |end: crate::conns::End| Endpoint::new(IpAddr::from(end.addr), end.port);
+    let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
+    let mut flags = 0;
+    for (bit, is_set) in [
+        (conn_flags::TOA, c.inserts_toa(snapshot)),
+        (conn_flags::ACKNOWLEDGED, snapshot.state.server_answered()),
+        (conn_flags::INACTIVE, c.is_inactive(snapshot)),
+    ] {
+        flags |= if is_set { bit } else { 0 };
+    }
+    out.nest(attr::CONN, |out| {
+        out.u16(conn::PROTOCOL, c.protocol.number().into())?;
+        out.u16(conn::CAF, Family::V4.af())?;
+        endpoint(out, [conn::CADDR, conn::CPORT], any(c.client))?;
+        endpoint(out, [conn::VADDR, conn::VPORT], any(c.virt))?;
+        out.u16(conn::LAF, Family::V4.af())?;
+        // With NAT the server sees the client itself.
+        if c.method == Method::Fullnat {
+            endpoint(out, [conn::LADDR, conn::LPORT], any(c.local))?;
+        }
+        endpoint(out, [conn::DADDR, conn::DPORT], any(c.real))?;
+        out.string(conn::STATE, c.state_name(snapshot))?;
+        out.u32(conn::EXPIRES, expires)?;
+        out.u32(conn::METHOD, c.method.number().into())?;
+        out.u32(conn::FLAGS, flags)
+    })
+}

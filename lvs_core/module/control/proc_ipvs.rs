@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/proc/net/ip_vs`, `ip_vs_conn`, `ip_vs_stats` and `ip_vs_stats_percpu`, byte for byte as stock
+//! has them: ipvsadm, node_exporter and many scripts parse them.
+
+use super::{
+    addr::{Bracketed, Hex},
+    ipvs_genl::table_size,
+    stats::Figures, //
+};
+use crate::{
+    conns::{now, Connection},
+    dests::Dest,
+    ns::Ns,
+    services::Service,
+    stats::Totals, //
+};
+use kernel::{
+    prelude::*,
+    seq_file::{seq_print, SeqFile}, //
+};
+use lvs_engine::{
+    conn::Method,
+    service::ServiceKey, //
+};
+use lvs_kapi::{
+    cursor::{Cursor, Progress},
+    proc::{Rows, Single},
+    rcu::ReadLock, //
+};
+use lvs_wire::netlink::ipvs::svc_flags;
+
+/// The services and their destinations.
+pub(super) struct Services;
+
+impl Rows for Services {
+    type State = Ns;
+    const NAME: &'static CStr = c"ip_vs";
+
+    fn header(ns: &Ns, out: &SeqFile) {
+        let size = table_size(ns);
+        seq_print!(out, "IP Virtual Server version 1.2.1 (size={size})\n");
+        seq_print!(out, "Prot LocalAddress:Port Scheduler Flags\n");
+        seq_print!(
+            out,
+            "  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n"
+        );
+    }
+
+    /// Some services at a time; the cursor is the number of the next one.
+    fn rows(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
+        let Cursor([next, ..]) = cursor;
+        let (mut left, mut progress) = (16u32, Progress::Done);
+        ns.services.for_each(*next, |each| {
+            if left == 0 {
+                progress = Progress::More;
+                return false;
+            }
+            left = left.wrapping_sub(1);
+            *next = each.serial.wrapping_add(1);
+            service(each, out);
+            let rcu = ReadLock::new();
+            for dest in each.dests(&rcu).iter().rev() {
+                let method = each.method(dest, &ns.services.default_pool, &rcu);
+                row(dest, method, out);
+            }
+            true
+        });
+        progress
+    }
+}
+
+fn service(each: &Service, out: &SeqFile) {
+    let (key, config) = (each.key(), each.config());
+    let scheduler = config.scheduler.name();
+    // Three formats that differ in a blank or two, and scripts count on it.
+    let is_v6 = matches!(key, ServiceKey::Address { addr, .. } if addr.is_ipv6());
+    let ops = if config.flags & svc_flags::ONE_PACKET != 0 && !is_v6 {
+        "ops "
+    } else {
+        ""
+    };
+    match key {
+        ServiceKey::Fwmark { mark, .. } => {
+            seq_print!(out, "FWM  {mark:08X} {scheduler} {ops}");
+        }
+        ServiceKey::Address {
+            protocol,
+            addr,
+            port,
+        } => {
+            let addr = Bracketed(addr);
+            match protocol_name(protocol) {
+                Some(name) => seq_print!(out, "{name}"),
+                None => seq_print!(out, "IP_{protocol}"),
+            }
+            seq_print!(out, "  {addr}:{port:04X} {scheduler} {ops}");
+            if !is_v6 {
+                seq_print!(out, " ");
+            }
+        }
+    }
+    if config.flags & svc_flags::PERSISTENT != 0 {
+        let (timeout, netmask) = (config.timeout, config.netmask);
+        seq_print!(out, "persistent {timeout} {netmask:08X}");
+    }
+    seq_print!(out, "\n");
+}
+
+fn protocol_name(protocol: u16) -> Option<&'static str> {
+    Some(match protocol {
+        0 => "IP",
+        1 => "ICMP",
+        6 => "TCP",
+        17 => "UDP",
+        58 => "ICMPv6",
+        132 => "SCTP",
+        _ => return None,
+    })
+}
+
+/// The name of a forwarding method.
+pub(super) fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Nat => "Masq",
+        Method::Fullnat => "FullNat",
+    }
+}
+
+fn row(each: &Dest, method: Method, out: &SeqFile) {
+    let (active, inactive) = each.conns();
+    let (addr, port) = (Bracketed(each.real.addr.into()), each.real.port);
+    let (method, weight) = (method_name(method), each.weight());
+    seq_print!(out, "  -> {addr}:{port:04X}      {method:<7} {weight:<6} ");
+    seq_print!(out, "{active:<10} {inactive:<10}\n");
+}
+
+/// The connections, without their local legs.
+pub(super) struct Conns;
+
+impl Rows for Conns {
+    type State = Ns;
+    const NAME: &'static CStr = c"ip_vs_conn";
+
+    fn header(_: &Ns, out: &SeqFile) {
+        seq_print!(
+            out,
+            "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n"
+        );
+    }
+
+    fn rows(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
+        chains(ns, cursor, |each| conn(ns, each, out))
+    }
+}
+
+fn conn(ns: &Ns, each: &Connection, out: &SeqFile) {
+    let (c, snapshot) = (&each.conn, each.snapshot());
+    let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
+    let protocol = c.protocol.name();
+    seq_print!(out, "{protocol:<3}");
+    for end in [c.client, c.virt, c.real] {
+        let (addr, port) = (Hex(end.addr.into()), end.port);
+        seq_print!(out, " {addr} {port:04X}");
+    }
+    let state = c.state_name(snapshot);
+    seq_print!(out, " {state:<11} {expires:>7}\n");
+}
+
+/// Shows the next chain of the table that has connections; the cursor is its
+/// number. Empty chains are passed over, a bounded number in a call.
+pub(super) fn chains(ns: &Ns, cursor: &mut Cursor, mut show: impl FnMut(&Connection)) -> Progress {
+    let Some(table) = ns.conns() else {
+        return Progress::Done;
+    };
+    let Cursor([chain, ..]) = cursor;
+    for _ in 0..256 {
+        let mut shown = false;
+        let rcu = ReadLock::new();
+        let at = usize::try_from(*chain).unwrap_or(usize::MAX);
+        let exists = table.for_each_in(&rcu, at, |each| {
+            shown = true;
+            show(each);
+        });
+        if !exists {
+            return Progress::Done;
+        }
+        *chain = chain.wrapping_add(1);
+        if shown {
+            break;
+        }
+    }
+    Progress::More
+}
+
+/// The counters of the namespace.
+pub(super) struct Stats;
+
+impl Single for Stats {
+    type State = Ns;
+    const NAME: &'static CStr = c"ip_vs_stats";
+
+    fn show(ns: &Ns, out: &SeqFile) {
+        let Figures { totals, rates } = Figures::of(&ns.totals);
+        seq_print!(
+            out,
+            "   Total Incoming Outgoing         Incoming         Outgoing\n"
+        );
+        seq_print!(
+            out,
+            "   Conns  Packets  Packets            Bytes            Bytes\n"
+        );
+        figures(&totals, out);
+        seq_print!(
+            out,
+            "\n Conns/s   Pkts/s   Pkts/s          Bytes/s          Bytes/s\n"
+        );
+        figures(&rates, out);
+    }
+}
+
+fn figures(of: &Totals, out: &SeqFile) {
+    let Totals {
+        conns,
+        in_packets,
+        out_packets,
+        in_bytes,
+        out_bytes,
+    } = of;
+    seq_print!(out, "{conns:8X} {in_packets:8X} {out_packets:8X} ");
+    seq_print!(out, "{in_bytes:16X} {out_bytes:16X}\n");
+}
+
+/// The counters of each CPU, never set to zero, and of the namespace.
+pub(super) struct CpuStats;
+
+impl Single for CpuStats {
+    type State = Ns;
+    const NAME: &'static CStr = c"ip_vs_stats_percpu";
+
+    fn show(ns: &Ns, out: &SeqFile) {
+        let Figures { totals, rates } = Figures::of(&ns.totals);
+        seq_print!(
+            out,
+            "       Total Incoming Outgoing         Incoming         Outgoing\n"
+        );
+        seq_print!(
+            out,
+            "CPU    Conns  Packets  Packets            Bytes            Bytes\n"
+        );
+        ns.totals.for_each_cpu(|cpu, of| {
+            seq_print!(out, "{cpu:3X} ");
+            figures(&of, out);
+        });
+        seq_print!(out, "  ~ ");
+        figures(&totals, out);
+        seq_print!(
+            out,
+            "\n     Conns/s   Pkts/s   Pkts/s          Bytes/s          Bytes/s\n"
+        );
+        seq_print!(out, "    ");
+        figures(&rates, out);
+    }
+}
