@@ -2,6 +2,7 @@
 # A step that is killed half-way is never taken for done. Each step is started for real in an empty cache, killed without a
 # word (SIGKILL, it and all it started) as soon as real work stands in its directory, and must leave nothing behind that
 # looks finished. That the next run then cleans up and completes is shown on the same step runner with a short payload.
+# shellcheck source=selftests/build/lib.bash
 . "$(dirname "$0")/lib.bash"
 
 # The real steps, with what earlier ones they need taken from the real cache.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What the tests of the build system share. Sourced.
+# shellcheck source=tools/build/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/build/lib.sh"
 suite=build-system/$(basename "$0" .sh)
 failures=0

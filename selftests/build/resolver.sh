@@ -1,5 +1,6 @@
 #!/bin/bash
 # Which kernel is taken: the pinned one, else the newest of its series, else the next series; said in one clear line.
+# shellcheck source=selftests/build/lib.bash
 . "$(dirname "$0")/lib.bash"
 resolve=$LVS_BUILD/resolve
 

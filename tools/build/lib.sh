@@ -5,6 +5,7 @@
 set -euo pipefail
 
 LVS_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck disable=SC2034  # for those who source this
 LVS_BUILD=$LVS_TOP/tools/build
 LVS_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/lvs
 mkdir -p "$LVS_CACHE"/{tmp,locks,logs}
@@ -19,6 +20,9 @@ elapsed() { local s=$((SECONDS - $1)); printf '%d:%02d' $((s / 60)) $((s % 60));
 
 # key WORD...: a short name for "made from exactly this".
 key() { printf '%s\0' "$@" | sha256sum | cut -c1-12; }
+
+# recipe FILE...: what the files say, comments left out: for keys, so that a better comment rebuilds nothing.
+recipe() { sed '/^[[:space:]]*\(#\|\/\/\|$\)/d' "$@"; }
 
 # step_dir NAME KEY: where the finished result of a step stands.
 step_dir() { printf '%s/%s/%s\n' "$LVS_CACHE" "$1" "$2"; }
@@ -68,9 +72,9 @@ step_watch() {
     local pid=$! next=20 rc=0
     set +m
     # shellcheck disable=SC2064  # the pid of now is meant
-    trap "kill -TERM -- -$pid 2>/dev/null; exit 143" TERM HUP
+    trap "kill -TERM -- -$pid 2>/dev/null; wait $pid; exit 143" TERM HUP
     # shellcheck disable=SC2064
-    trap "kill -TERM -- -$pid 2>/dev/null; exit 130" INT
+    trap "kill -TERM -- -$pid 2>/dev/null; wait $pid; exit 130" INT
     while kill -0 "$pid" 2>/dev/null; do
         # The tests' hook: die without a word, as from the OOM killer, once real work stands in the directory.
         if [ "${LVS_TEST_KILL:-}" = "$what" ] && [ -n "$(ls -A "$tmp")" ]; then

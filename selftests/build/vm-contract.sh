@@ -1,0 +1,123 @@
+#!/bin/bash
+# What `make vm` promises, tried on real machines: streams byte by byte, status, what fails a run, what is in the machine.
+# shellcheck source=selftests/build/lib.bash
+. "$(dirname "$0")/lib.bash"
+export NOBUILD=1
+cd "$scratch"
+
+# vm NAME VARIABLE=VALUE...: runs `make vm` with NAME.sh; NAME.out, NAME.err and NAME.rc are what came back.
+vm() {
+    local name=$1 rc=0; shift
+    make -s -C "$LVS_TOP" vm RUN="$scratch/$name.sh" "$@" >"$name.out" 2>"$name.err" || rc=$?
+    echo "$rc" >"$name.rc"
+}
+
+# --- one machine for everything that should go well
+mkdir -p share/bin
+head -c 200000 /dev/urandom >share/noise
+printf '#!/bin/sh\necho tool runs\n' >share/bin/tool
+chmod +x share/bin/tool
+cat >good.sh <<'GOOD'
+set -e
+cat noise
+{ cat noise; printf 'no newline at the end\r\n\033[0m.'; } >&2
+exec 3>/share/facts
+fact() { local name=$1; shift; if "$@" >/dev/null 2>&1; then echo "ok $name" >&3; else echo "not ok $name" >&3; fi; }
+fact "the directory is /share" test "$PWD" = /share
+fact "root" test "$(id -u)" = 0
+fact "/share is writable and executable" sh -c 'echo x >new && bin/tool'
+fact "/tmp and /run are writable" sh -c 'echo x >/tmp/x && echo x >/run/x'
+fact "debugfs and tracefs" test -d /sys/kernel/debug/tracing -a -e /sys/kernel/tracing/trace
+fact "lo is up" ping -c 1 -W 5 127.0.0.1
+fact "stock ip_vs loads" modprobe ip_vs
+fact "and unloads" modprobe -r ip_vs
+for module in lvs toa; do
+    fact "$module is under updates/" sh -c "modinfo -n $module | grep -q /updates/$module.ko"
+done
+fact "network namespaces" sh -c 'ip netns add a && ip link add v type veth peer name w netns a && ip netns exec a ip link set lo up && ip netns del a'
+fact "nftables" nft add table ip t
+fact "/dev/stderr can be opened again" sh -c 'echo -n >/dev/stderr'
+for tool in bash python3 socat ipvsadm keepalived nginx curl iperf3 tcpdump nft iptables ip ping ps modprobe diff ethtool \
+    conntrack hping3 strace nc xz jq ipvsadm-rs; do
+    fact "there is $tool" command -v "$tool"
+done
+fact "there is scapy" python3 -c 'import importlib.util as u; assert u.find_spec("scapy")'
+cat /share/facts >/share/all
+# What is left running must not hold the run up, and keeps the streams open all the while.
+sleep 1000 &
+(while :; do sleep 1; done) &
+exec 3>&-
+printf 'facts follow\n'; cat /share/all
+GOOD
+start=$SECONDS
+vm good SHARE="$scratch/share" TIMEOUT=250
+expect_equal "a script that ends with 0" 0 "$(cat good.rc)"
+expect "stdout byte by byte" cmp -s -n 200000 share/noise good.out
+expect "stderr byte by byte" cmp -s <(cat share/noise; printf 'no newline at the end\r\n\033[0m.') good.err
+expect "children left behind do not hold the run up" test $((SECONDS - start)) -lt 240
+facts=$(sed -n '/^facts follow$/,$p' good.out | tail -n +2)
+expect "the machine told its facts" has "$facts" '^ok there is scapy'
+while read -r fact; do
+    case $fact in ok\ *) record ok "${fact#ok }" ;; *) record "not ok" "${fact#not ok }" ;; esac
+done <<<"$facts"
+expect "the host's copy of SHARE is untouched" test ! -e share/new
+
+# --- the ways to fail, each in a machine of its own, several at once
+cat >status.sh <<'S'
+echo -n 'last words'; exit 7
+S
+cat >panic.sh <<'S'
+echo before; echo c >/proc/sysrq-trigger; sleep 1000
+S
+cat >hang.sh <<'S'
+echo waiting; sleep 1000
+S
+cat >report.sh <<'S'
+# As the kernel itself would say it; the verdict reads the log.
+echo '<4>WARNING: CPU: 0 PID: 1 at net/core/dev.c:1 something+0x0/0x10' >/dev/kmsg; sleep 1
+S
+vm hang TIMEOUT=60 & hang=$!
+vm status TIMEOUT=200 & first=$!
+vm panic TIMEOUT=200 & second=$!
+wait "$first"; wait "$second"
+vm report TIMEOUT=200
+wait "$hang"
+
+expect "the script's status fails make" test "$(cat status.rc)" != 0
+expect_equal "stdout, then a last line of its own" "$(printf 'last words\nvm: exit 7')" "$(cat status.out)"
+expect "a panic fails the run" test "$(cat panic.rc)" != 0
+expect_equal "a panic: what was written before is there, and the status" "$(printf 'before\nvm: exit 125')" "$(cat panic.out)"
+expect "a panic: the kernel's last words are shown" has "$(cat panic.err)" 'sysrq triggered crash'
+expect_equal "a hang ends at TIMEOUT" "$(printf 'waiting\nvm: exit 124')" "$(cat hang.out)"
+expect_equal "a kernel report fails a script that succeeded" "vm: exit 126" "$(cat report.out)"
+expect "the report is shown" has "$(cat report.err)" 'net/core/dev\.c:1'
+
+# --- arguments
+echo true >true.sh
+for bad in RUN=missing.sh "RUN=$scratch/true.sh SHARE=missing" "RUN=$scratch/true.sh SMP=none"; do
+    # shellcheck disable=SC2086  # several words
+    if said=$(make -s -C "$LVS_TOP" vm $bad 2>&1); then record "not ok" "refused: ${bad##* }"
+    else expect "refused with a sentence: ${bad##* }" has "$said" "vm: .*${bad##*=}"; fi
+done
+
+# --- counting instructions: the guest's clock advances by what it executes, so a fixed loop takes a fixed time
+cat >count.sh <<'S'
+nproc; cat /proc/cmdline
+python3 - <<'P'
+import time
+def loop():
+    start = time.monotonic_ns()
+    for _ in range(200000): pass
+    return time.monotonic_ns() - start
+loop()
+times = sorted(loop() for _ in range(5))
+print("spread", times[3] * 1000 // times[1])
+P
+S
+vm count ICOUNT=1 TIMEOUT=300
+expect_equal "ICOUNT: one CPU" 1 "$(head -n 1 count.out)"
+expect_equal "ICOUNT: the kernel's arguments" 'quiet mitigations=off panic=-1' "$(sed -n 2p count.out)"
+spread=$(sed -n 's/^spread //p' count.out)
+expect "ICOUNT: the same loop takes the same time within 2 % (ratio ${spread:-none}/1000)" test "${spread:-9999}" -le 1020
+
+finish
