@@ -7,7 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same
-from toa import (CLIENT, CPORT, LIP, SERVER, TCP_DEFER_ACCEPT, TCP_FASTOPEN, Family, Peer, counted, end, listen,
+from wire import inside
+from toa import (CLIENT, CPORT, LIP, SERVER, TCP_DEFER_ACCEPT, TCP_FASTOPEN, Family, Peer, counted, end, libc, listen,
                  network, no_network, option, option6, peername, server_sysctl, wait_for)
 
 END = TOA = None
@@ -112,7 +113,10 @@ def test_deferred_accept():
         p.got("SA")
         p.send("A", option())
         p.send("PA", option(), b"GET")
-        same((CLIENT, CPORT), l.accept()[1])
+        s, addr = l.accept()
+        same((CLIENT, CPORT), addr)
+        same(b"GET", s.recv(10))
+        s.close()
 
 
 def test_syn_cookies():
@@ -222,10 +226,9 @@ def test_a_new_connection_between_the_same_ends_has_its_own_client():
 
 
 def test_a_socket_that_connects_elsewhere_has_its_new_peer():
-    with listen(80) as l, listen(81) as other:
+    with listen(80) as l, listen(81):
         p, s, addr = accepted(l, option())
         same((CLIENT, CPORT), addr)
-        from toa import libc
         same(0, libc.connect(s.fileno(), bytes(16), 16), "connect(AF_UNSPEC)")
         s.settimeout(20)
         s.connect((SERVER, 81))
@@ -234,7 +237,6 @@ def test_a_socket_that_connects_elsewhere_has_its_new_peer():
 
 
 def test_active_connections_are_not_touched():
-    from wire import inside
     with listen(80) as l, counted(TOA, no_option=1, unknown=2):
         with inside("server"):
             c = socket.socket()

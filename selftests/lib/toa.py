@@ -101,7 +101,9 @@ def option6(client, cport, kind=254):
 
 def peername(s):
     """What getsockopt(SO_PEERNAME) says: (address, port)."""
-    raw = s.getsockopt(socket.SOL_SOCKET, SO_PEERNAME, 28)
+    # Asking for more than the address has is EINVAL; s.family is stale after IPV6_ADDRFORM.
+    domain = s.getsockopt(socket.SOL_SOCKET, 39)  # SO_DOMAIN
+    raw = s.getsockopt(socket.SOL_SOCKET, SO_PEERNAME, 16 if domain == socket.AF_INET else 28)
     family, port = struct.unpack("=H", raw[:2])[0], struct.unpack("!H", raw[2:4])[0]
     addr = raw[4:8] if family == socket.AF_INET else raw[8:24]
     return socket.inet_ntop(family, addr), port

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# States and their ends: what a connection is called while it lives, how long it may be silent, and that both ends hear
+# of it when an established one is given up.
+# suite: wire
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from ktap import run, same, sh
+from packet import Packet, Tcp
+from wire import RAW_CLIENT, VIP, Flow, drops, fullnat
+
+W = None
+
+
+def setup():
+    global W
+    W = fullnat()
+
+
+def listed(cport):
+    """(state, seconds left) of the connection of that client port, or None."""
+    with open("/proc/self/ns/net"):
+        rows = sh("in_ns director cat /proc/net/ip_vs_conn").splitlines()[1:]
+    for r in map(str.split, rows):
+        if r[2] == f"{cport:04X}":
+            return r[7], int(r[8])
+    return None
+
+
+def state(cport, name, most, least=None):
+    got = listed(cport)
+    assert got, f"port {cport} is not listed"
+    same(name, got[0], "state")
+    assert (least if least is not None else most - 5) <= got[1] <= most, f"{name} has {got[1]} s left, wanted {most}"
+
+
+def test_the_life_of_a_connection_the_client_ends():
+    f = Flow(W, 11001)
+    f.syn(); state(11001, "SYN_RECV", 60)
+    f.syn_ack(); state(11001, "SYN_RECV", 60)
+    f.client_sends("A"); state(11001, "ESTABLISHED", 900)
+    f.client_sends("FA"); state(11001, "CLOSE_WAIT", 10, 4)
+    f.server_sends("FA", ack=2); state(11001, "TIME_WAIT", 7, 1)
+
+
+def test_the_life_of_a_connection_the_server_ends():
+    f = Flow(W, 11002).open()
+    f.server_sends("FA"); state(11002, "FIN_WAIT", 10, 4)
+    f.client_sends("FA", ack=2); state(11002, "TIME_WAIT", 7, 1)
+
+
+def test_a_reset_closes_it():
+    f = Flow(W, 11003).established()
+    f.client_sends("R", seq=2); state(11003, "CLOSE", 3, 0)
+
+
+def test_a_closed_one_is_gone_after_its_time():
+    f = Flow(W, 11004).established()
+    f.server_sends("RA", seq=2, ack=2)
+    sh("wait_for eval '! in_ns director grep -q \" 2AFC \" /proc/net/ip_vs_conn'")  # 0x2AFC = 11004
+
+
+def test_set_changes_the_timeouts():
+    sh("stock --set 50 0 40")
+    try:
+        same("50 120 40", sh("stock -L --timeout | grep -oE '[0-9]+' | xargs").strip())
+        f = Flow(W, 11005).established()
+        state(11005, "ESTABLISHED", 50)
+    finally:
+        sh("stock --set 900 120 300")
+
+
+def expired(cport):
+    """An established flow with 10 bytes each way that was silent for a second too long, and the two resets."""
+    sh("stock --set 1 0 0")
+    f = Flow(W, cport).established()
+    f.client_sends("PA", seq=2, ack=2, payload=b"0123456789")
+    f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
+    f.client_sends("A", seq=12, ack=12)
+    W.drain()
+    to_client = W.client.recv(lambda p: p.proto == 6 and "R" in p.l4.flags)
+    to_server = W.server.recv(lambda p: p.proto == 6 and "R" in p.l4.flags)
+    sh("stock --set 900 120 300")
+    return f, to_client, to_server
+
+
+def test_an_established_one_that_expires_resets_both_ends_at_the_exact_number():
+    before = drops("rst_sent_on_expiry")
+    f, c, s = expired(11006)
+    same((VIP, 80, RAW_CLIENT, 11006, (f.s_isn + 12) % 2**32), (c.src, c.l4.sport, c.dst, c.l4.dport, c.l4.seq), "to the client")
+    same((f.lip, f.lport, 80, (f.c_isn + 12 + f.delta) % 2**32), (s.src, s.l4.sport, s.l4.dport, s.l4.seq), "to the server")
+    assert drops("rst_sent_on_expiry") > before
+
+
+def test_a_challenge_is_answered_with_its_own_number():
+    f, _, _ = expired(11007)
+    challenge = Tcp(80, f.lport, f.s_isn + 12, f.c_isn + f.delta + 4444, "A")
+    W.server.send(Packet(W.server.addr, f.lip, challenge))
+    again = W.server.recv(lambda p: p.proto == 6 and "R" in p.l4.flags)
+    same((f.c_isn + f.delta + 4444) % 2**32, again.l4.seq)
+
+
+def test_with_the_setting_off_it_expires_in_silence():
+    sh("vs_set conn_expire_tcp_rst 0; stock --set 1 0 0")
+    try:
+        Flow(W, 11008).established()
+        W.drain()
+        sh("wait_for eval '! in_ns director grep -q \" 2B00 \" /proc/net/ip_vs_conn'")
+        W.client.nothing(W.server)
+        W.server.nothing(W.client)
+    finally:
+        sh("vs_set conn_expire_tcp_rst 1; stock --set 900 120 300")
+
+
+run(globals())

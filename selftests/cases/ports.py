@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# Local ports: the range, what happens when it is used up, and reuse that no server can mistake for the old connection.
+# suite: wire
+import os
+import struct
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from ktap import run, same, sh
+from packet import NOP, SACK_PERMITTED, Packet, Udp, mss, timestamps, wscale
+from wire import LIP1, RAW_CLIENT, VIP, Flow, drops, fullnat
+
+W = None
+SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps(1000) + NOP + wscale(7)
+
+
+def setup():
+    global W
+    W = fullnat()
+
+
+def ports(first, last):
+    """The order matters: an empty range is refused."""
+    sh(f"if [ {first} -gt $(vs_get fullnat_lport_max) ]; then vs_set fullnat_lport_max {last}; vs_set fullnat_lport_min {first};"
+       f" else vs_set fullnat_lport_min {first}; vs_set fullnat_lport_max {last}; fi")
+
+
+def test_connections_leave_from_the_range():
+    ports(20000, 20003)
+    seen = set()
+    for i in range(4):
+        f = Flow(W, 12000 + i).established()
+        seen.add(f.lport)
+    same({20000, 20001, 20002, 20003}, seen)
+
+
+def test_when_none_is_free_the_client_is_not_answered_and_it_is_counted_and_said():
+    before = drops("ports_exhausted")
+    W.drain()
+    f = Flow(W, 12010)
+    W.client.send(f.client_packet("S", seq=0))
+    W.server.nothing(W.client)
+    same(before + 1, drops("ports_exhausted"))
+    said = sh("dmesg | grep -i 'lvs' | tail -n 5")
+    for word in (LIP1, VIP):
+        assert word in said, f"the log names no {word}: {said}"
+
+
+def test_the_log_is_not_flooded():
+    lines = int(sh("dmesg | grep -c 'lvs'"))
+    for i in range(50):
+        W.client.send(Flow(W, 12100 + i).client_packet("S", seq=0))
+    W.server.nothing(W.client)
+    now = int(sh("dmesg | grep -c 'lvs'"))
+    assert now - lines <= 12, f"{now - lines} lines for 50 refused connections"
+
+
+def test_the_local_address_counts_it():
+    same("1", sh(f"adm -G -t $VIP:80 --json | jq '[.. | objects | select(.address? == \"{LIP1}\")][0].exhausted > 0 | if . then 1 else 0 end'").strip())
+
+
+def test_another_server_has_ports_of_its_own():
+    sh("adm -a -t $VIP:80 -r $RAW_S2:80 --fullnat; adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 0")
+    f = Flow(W, 12020)
+    W.client.send(f.client_packet("S", seq=0))
+    got = W.server2.recv(lambda p: p.proto == 6)
+    assert 20000 <= got.l4.sport <= 20003, got
+    sh("adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 1; adm -d -t $VIP:80 -r $RAW_S2:80")
+
+
+def test_udp_has_ports_of_its_own():
+    W.client.send(Packet(RAW_CLIENT, VIP, Udp(12030, 5000, b"x")))
+    got = W.server.recv(lambda p: p.proto == 17 and p.l4.dport == 5000)
+    assert 20000 <= got.l4.sport <= 20003, got
+
+
+def test_a_closed_connection_gives_up_its_port_and_the_server_cannot_mistake_it():
+    # A sequence number far ahead, as a fast uploader leaves it.
+    ports(21000, 21000)
+    f = Flow(W, 12040).established(SYN_OPTIONS, SYN_OPTIONS)
+    far = 3_000_000_000
+    f.client_sends("FA", seq=far, ack=2)
+    last = (f.c_isn + far + f.delta) % 2**32
+    f.server_sends("FA", seq=2, ack=far + 1)
+    f.client_sends("A", seq=far + 1, ack=3)
+    g = Flow(W, 12041, c_isn=55)
+    before = drops("port_taken_from_time_wait")
+    got = g.syn(SYN_OPTIONS)
+    same(f.lport, g.lport, "the only port")
+    same(before + 1, drops("port_taken_from_time_wait"))
+    ahead = (got.l4.seq - last) % 2**32
+    assert 0 < ahead < 2**31, f"the new number {got.l4.seq} is not beyond the old {last}"
+    same(None, got.l4.option(8), "timestamps of a SYN on a port used a moment ago")
+    back = g.syn_ack()
+    same(56, back.l4.ack)
+
+
+def test_the_same_client_port_again_starts_anew():
+    ports(22000, 22100)
+    f = Flow(W, 12050).established()
+    f.client_sends("FA", seq=2, ack=2)
+    f.server_sends("FA", seq=2, ack=3)
+    f.client_sends("A", seq=3, ack=3)
+    g = Flow(W, 12050, c_isn=f.c_isn + 1_000_000).established()
+    same(b"again", g.client_sends("PA", seq=2, ack=2, payload=b"again").l4.payload)
+
+
+def test_impossible_ranges_are_refused():
+    for name, value in (("min", 65536), ("min", -1), ("max", 0), ("max", 1), ("min", 60000), ("max", "x")):
+        before = sh("vs_get fullnat_lport_min; vs_get fullnat_lport_max")
+        assert sh(f"vs_set fullnat_lport_{name} {value} 2>/dev/null && echo taken || true").strip() != "taken", (name, value)
+        same(before, sh("vs_get fullnat_lport_min; vs_get fullnat_lport_max"), "the range")
+
+
+run(globals())

@@ -1,0 +1,75 @@
+#!/bin/bash
+# Coming and going: services hold the module, `ipvsadm -C; rmmod lvs` works in the middle of transfers, toa at any time.
+# suite: control
+. "${0%/*}/../lib/all.sh"
+
+setup() {
+    topology
+    lvs_in
+    nginx_on s1
+    head -c 100000000 /dev/zero >"$TMP/s1/www/big"
+}
+
+configure() {
+    service -t 80 $S1:80
+    service -u 5000 $S1:5000
+}
+
+# load: transfers that are never done, and a counter that shows that they run.
+load() {
+    background client load sh -c "while :; do curl -s --max-time 60 -o /dev/null http://$VIP/big; done"
+    in_ns client nft flush ruleset
+    count_packets running client eth0 ingress 'tcp sport 80'
+    wait_for is -ge 30 packets running client
+}
+
+test_services_hold_it() {
+    configure
+    refused 'in use' rmmod lvs
+    loaded lvs
+}
+
+test_a_connection_does_not_hold_it() {
+    get >/dev/null
+    at_least 1 "$(conns)"
+    stock -C
+    rmmod lvs
+    ! loaded lvs
+}
+
+test_under_transfers() {
+    lvs_in; configure; load
+    stock -C
+    rmmod lvs
+    pkill -P "$(pid_of load)" curl || true
+    kill "$(pid_of load)"
+}
+
+test_again_and_again() {
+    local i
+    for i in 1 2 3; do lvs_in; configure; get >/dev/null; stock -C; rmmod lvs; done
+}
+
+test_toa_under_transfers() {
+    lvs_in; configure; toa_in; load
+    local i before
+    for i in 1 2 3; do
+        rmmod toa; toa_in
+        before=$(packets running client)
+        wait_for is -gt "$before" packets running client
+    done
+    rmmod toa
+    kill "$(pid_of load)"
+    stock -C
+}
+
+test_a_flush_leaves_connections_without_a_server() {
+    configure
+    get >/dev/null
+    stock -C
+    same "" "$(stock -Sn)"
+    # Nothing is answered any more, least of all by the old server.
+    refused . get --max-time 3
+}
+
+run_facts
