@@ -3,8 +3,7 @@
 //! The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
 //!
 //! A [`Sum`] is a ones-complement sum that has not been folded yet: terms are
-//! added in any order and width, and folded once. Words are taken as numbers
-//! in network order; byte order cancels out (RFC 1071 section 2).
+//! added in any order and width, and folded once.
 //!
 //! ```
 //! use lvs_wire::csum::{update, Sum};
@@ -24,6 +23,10 @@ pub const UDP: u8 = 17;
 
 /// An unfolded ones-complement sum.
 ///
+/// Words go in and come out as numbers in host order. Inside they are summed
+/// as they stand in memory, because byte order cancels out (RFC 1071 section
+/// 2): a word that is only copied from packet to packet is never swapped.
+///
 /// It holds 2^32 terms of 32 bits before it could wrap, more than any packet
 /// has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,14 +41,14 @@ impl Sum {
     #[inline]
     pub const fn add_u16(self, word: u16) -> Self {
         // CAST: widens; `u64::from` is not const.
-        Sum(self.0.wrapping_add(word as u64))
+        Sum(self.0.wrapping_add(word.to_be() as u64))
     }
 
     /// Adds two 16-bit words at once.
     #[inline]
     pub const fn add_u32(self, words: u32) -> Self {
         // CAST: widens; `u64::from` is not const.
-        Sum(self.0.wrapping_add(words as u64))
+        Sum(self.0.wrapping_add(words.to_be() as u64))
     }
 
     /// Takes a 16-bit word out again: adds its complement.
@@ -70,6 +73,16 @@ impl Sum {
     #[inline]
     pub const fn replace_u16(self, old: u16, new: u16) -> Self {
         self.sub_u16(old).add_u16(new)
+    }
+
+    /// Adds to a 16-bit word that the sum covers, or takes from it.
+    #[inline]
+    pub const fn add_signed(self, difference: i16) -> Self {
+        if difference < 0 {
+            self.sub_u16(difference.unsigned_abs())
+        } else {
+            self.add_u16(difference.unsigned_abs())
+        }
     }
 
     /// Adds what another sum holds.
@@ -113,13 +126,12 @@ impl Sum {
     /// Folds the sum to 16 bits. 0 only when every term was 0.
     #[inline]
     pub const fn fold(self) -> u16 {
-        // CAST: each step keeps the value modulo 0xffff; the shifts and masks
-        // leave no more bits than the type has after the last one.
-        let s = (self.0 & 0xffff_ffff).wrapping_add(self.0 >> 32);
-        let s = (s & 0xffff_ffff).wrapping_add(s >> 32);
-        let s = (s & 0xffff).wrapping_add(s >> 16);
-        let s = (s & 0xffff).wrapping_add(s >> 16);
-        s as u16
+        // A number plus itself with its halves swapped has, in its upper half,
+        // the sum of both halves and the carry out of it.
+        // CAST: the shift leaves 32, then 16 bits.
+        let s = (self.0.wrapping_add(self.0.rotate_left(32)) >> 32) as u32;
+        let s = (s.wrapping_add(s.rotate_left(16)) >> 16) as u16;
+        u16::from_be(s)
     }
 
     /// The value of a checksum field over what was added.
@@ -216,6 +228,23 @@ mod tests {
             update(0xdd2f, Sum::ZERO.replace_u16(0x5555, 0x3285)),
             0x0000
         );
+    }
+
+    #[test]
+    fn a_fold_carries_around() {
+        assert_eq!(Sum(0x1_ffff_ffff).fold(), 0x0001u16.to_be());
+        assert_eq!(Sum(u64::MAX).fold(), 0xffff);
+        assert_eq!(Sum(0xffff_0000_0001_0000).fold(), 0x0001u16.to_be());
+        assert_eq!(Sum::ZERO.fold(), 0);
+    }
+
+    #[test]
+    fn a_signed_difference_is_what_a_replacement_is() {
+        for (old, new) in [(40u16, 48u16), (48, 40), (7, 7), (1, 0)] {
+            let difference = new as i16 - old as i16;
+            let sum = Sum::ZERO.add_u16(old).add_u16(99).add_signed(difference);
+            assert_eq!(sum.fold(), 99 + new);
+        }
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub struct HeadEdit {
     /// What happens to the TTL.
     pub ttl: TtlStep,
     /// Bytes that the packet has grown by.
-    pub grow: i32,
+    pub grow: i16,
     /// By how much the sum of the addresses changes, for IPv4's checksum.
     pub addresses: Sum,
 }
@@ -173,10 +173,10 @@ pub enum HeadError {
 /// The value of a 16-bit length field after growing; 0 stands for an aggregate
 /// too big for the field and stays 0.
 #[inline]
-pub(crate) fn grown(field: u16, grow: i32) -> Result<u16, HeadError> {
-    match field {
-        0 => Ok(0),
-        len => u16::try_from(i32::from(len).saturating_add(grow)).map_err(|_| HeadError::TooLong),
+pub(crate) fn grown(field: u16, grow: i16) -> Result<u16, HeadError> {
+    match (field, grow) {
+        (0, _) | (_, 0) => Ok(field),
+        _ => field.checked_add_signed(grow).ok_or(HeadError::TooLong),
     }
 }
 

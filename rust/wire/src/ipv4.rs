@@ -212,19 +212,22 @@ impl Network for Ipv4Addr {
 
     #[inline]
     fn edit_head(header: &mut [u8], edit: HeadEdit) -> Result<(), HeadError> {
-        let [_, _, l0, l1, _, _, _, _, ttl, protocol, c0, c1] =
+        let [_, _, l0, l1, _, _, _, _, ttl, _, c0, c1] =
             header.first_chunk_mut::<12>().ok_or(HeadError::Truncated)?;
         let old_len = u16::from_be_bytes([*l0, *l1]);
         let new_len = grown(old_len, edit.grow)?;
         let new_ttl = edit.ttl.apply(*ttl)?;
-        let change = edit.addresses.replace_u16(old_len, new_len).replace_u16(
-            u16::from_be_bytes([*ttl, *protocol]),
-            u16::from_be_bytes([new_ttl, *protocol]),
-        );
-        let check = csum::update(u16::from_be_bytes([*c0, *c1]), change);
-        [*l0, *l1] = new_len.to_be_bytes();
-        *ttl = new_ttl;
-        [*c0, *c1] = check.to_be_bytes();
+        let mut change = edit.addresses;
+        if new_len != old_len {
+            change = change.add_signed(edit.grow);
+            [*l0, *l1] = new_len.to_be_bytes();
+        }
+        if new_ttl != *ttl {
+            // The TTL is the upper half of a word (RFC 1141).
+            change = change.sub_u16(0x0100);
+            *ttl = new_ttl;
+        }
+        [*c0, *c1] = csum::update(u16::from_be_bytes([*c0, *c1]), change).to_be_bytes();
         Ok(())
     }
 }

@@ -220,10 +220,10 @@ impl Network for Ipv6Addr {
     fn edit_head(header: &mut [u8], edit: HeadEdit) -> Result<(), HeadError> {
         let [_, _, _, _, l0, l1, _, hops] =
             header.first_chunk_mut::<8>().ok_or(HeadError::Truncated)?;
-        let new_len = grown(u16::from_be_bytes([*l0, *l1]), edit.grow)?;
-        let new_hops = edit.ttl.apply(*hops)?;
+        let old_len = u16::from_be_bytes([*l0, *l1]);
+        let new_len = grown(old_len, edit.grow)?;
+        *hops = edit.ttl.apply(*hops)?;
         [*l0, *l1] = new_len.to_be_bytes();
-        *hops = new_hops;
         Ok(())
     }
 }
