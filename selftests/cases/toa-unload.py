@@ -13,7 +13,7 @@ from toa import CLIENT, CPORT, LIP, SERVER, Family, Peer, end, listen, network, 
 from wire import inside
 
 END = None
-ROUNDS = int(os.environ.get("ROUNDS", "20"))
+ROUNDS = int(os.environ.get("ROUNDS", "8"))
 
 
 def setup():
