@@ -49,8 +49,8 @@ impl Expiry {
         ns.with_net(|net| {
             let rcu = ReadLock::new();
             for (client, server) in resets.iter() {
-                reset::send(net, &rcu, client);
-                reset::send(net, &rcu, server);
+                reset::send_and_ask(net, &rcu, client);
+                reset::send_and_ask(net, &rcu, server);
                 ns.happened(Event::RstSentOnExpiry);
             }
         });

@@ -137,19 +137,6 @@ impl Spaces {
         }
     }
 
-    /// How many ports of `local` are in use, over all its triples. May sleep.
-    pub(crate) fn used(&self, local: Ipv4Addr) -> u64 {
-        let mut used = 0u64;
-        for bucket in self.buckets.iter() {
-            for space in bucket.lock().iter_mut() {
-                if space.triple.local == local {
-                    used = used.saturating_add(u64::from(space.set().used()));
-                }
-            }
-        }
-        used
-    }
-
     /// Frees what has been unused for so long that no server remembers it. May
     /// sleep.
     pub(crate) fn tidy(&self, now: Ticks) {

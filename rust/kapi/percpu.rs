@@ -70,6 +70,58 @@ impl<const N: usize> Counters<N> {
         }
     }
 
+    /// This CPU's counter `I`. Any context: one instruction on x86.
+    #[inline(always)]
+    pub fn this_cpu<const I: usize>(&self) -> u64 {
+        const { assert!(I < N) };
+        // SAFETY: `I` is inside the `N` words, by the assertion.
+        let word = unsafe { self.0.as_ptr().add(I) };
+        #[cfg(CONFIG_X86_64)]
+        {
+            let value;
+            // SAFETY: As in `add`; it only reads.
+            unsafe {
+                core::arch::asm!(
+                    "mov {value}, qword ptr gs:[{word}]",
+                    word = in(reg) word,
+                    value = out(reg) value,
+                    options(nostack, preserves_flags, readonly),
+                )
+            };
+            value
+        }
+        #[cfg(not(CONFIG_X86_64))]
+        // SAFETY: The pointer is to per-CPU memory of that size.
+        unsafe {
+            bindings::lvs_this_cpu_read(word)
+        }
+    }
+
+    /// Lets `change` work on this CPU's counters, with softirqs off. Any
+    /// context but hard interrupts. What another context on this CPU adds to
+    /// them at the same time can be lost: not for counters that both use.
+    pub fn change_this_cpu(&self, change: impl FnOnce(&mut [u64; N])) {
+        // SAFETY: Softirqs are let on again below (both calls).
+        let words = unsafe {
+            bindings::lvs_local_bh_disable();
+            bindings::lvs_this_cpu_ptr(self.0.as_ptr().cast()).cast::<u64>()
+        };
+        // SAFETY: The words are this CPU's, and the task stays on it; volatile,
+        // since other CPUs read them.
+        let mut values: [u64; N] =
+            core::array::from_fn(|i| unsafe { core::ptr::read_volatile(words.add(i)) });
+        let before = values;
+        change(&mut values);
+        for (i, (value, before)) in values.into_iter().zip(before).enumerate() {
+            if value != before {
+                // SAFETY: As above.
+                unsafe { core::ptr::write_volatile(words.add(i), value) };
+            }
+        }
+        // SAFETY: They were switched off above.
+        unsafe { bindings::lvs_local_bh_enable() };
+    }
+
     /// One CPU's counters.
     fn of_cpu(&self, cpu: u32) -> [u64; N] {
         // SAFETY: The per-CPU pointer is live by the type invariant, the CPU

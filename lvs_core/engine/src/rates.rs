@@ -76,6 +76,25 @@ impl<const N: usize> Rates<N> {
         }
     }
 
+    /// The note in parts, as they are kept: window, counters at its start,
+    /// counts of the window before.
+    #[inline]
+    #[must_use]
+    pub const fn from_parts(window: u32, start: [u64; N], last: [u64; N]) -> Self {
+        Self {
+            window: Window(window),
+            start,
+            last,
+        }
+    }
+
+    /// See [`Rates::from_parts`].
+    #[inline]
+    #[must_use]
+    pub const fn to_parts(&self) -> (u32, [u64; N], [u64; N]) {
+        (self.window.0, self.start, self.last)
+    }
+
     /// Whether a packet seen in `window` must call [`Rates::roll`] first.
     #[inline]
     #[must_use]

@@ -7,6 +7,7 @@ use crate::conns::{now, Connection, Conns, V4};
 use lvs_engine::{
     conn::{Admission, Answer, Conn, Dir, Snapshot, ToaKinds},
     drop_reason::{DropReason, Event},
+    rates::Window,
 };
 use lvs_kapi::{
     netfilter::Verdict,
@@ -158,7 +159,9 @@ fn count(cx: Context<'_>, entry: &Connection, len: u32, dir: Dir) {
         Some(&entry.dest.stats),
         entry.local.as_ref().map(|local| &local.stats),
     ];
+    let window = Window::of(now());
     for stats in stats.into_iter().flatten() {
+        stats.enter(window);
         match dir {
             Dir::In => stats.packet_in(len),
             Dir::Out => stats.packet_out(len),

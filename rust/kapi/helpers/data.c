@@ -249,6 +249,26 @@ unsigned int lvs_next_possible_cpu(unsigned int from)
 	return find_next_bit(cpumask_bits(cpu_possible_mask), nr_cpu_ids, from);
 }
 
+u64 lvs_this_cpu_read(u64 __percpu *counter)
+{
+	return this_cpu_read(*counter);
+}
+
+void *lvs_this_cpu_ptr(void __percpu *ptr)
+{
+	return this_cpu_ptr(ptr);
+}
+
+void lvs_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void lvs_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
 void lvs_this_cpu_add(u64 __percpu *counter, u64 value)
 {
 	this_cpu_add(*counter, value);

@@ -195,7 +195,7 @@ impl Packet {
                 });
             }
         };
-        let grow = new.grow(old_len);
+        let grow = i32::from(new.grow(old_len));
         let result = Rewritten {
             toa: new.outcome,
             removed: new.removed,

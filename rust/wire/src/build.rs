@@ -27,12 +27,29 @@ pub const BARE_LEN: usize = 40;
 #[must_use]
 pub fn rst(src: Endpoint<Ipv4Addr>, dst: Endpoint<Ipv4Addr>, seq: u32, ack: u32) -> [u8; BARE_LEN] {
     const RST_ACK: u8 = 0x14;
+    bare(src, dst, seq, ack, RST_ACK)
+}
+
+/// As [`rst`], with ACK alone.
+#[must_use]
+pub fn ack(src: Endpoint<Ipv4Addr>, dst: Endpoint<Ipv4Addr>, seq: u32, ack: u32) -> [u8; BARE_LEN] {
+    const ACK: u8 = 0x10;
+    bare(src, dst, seq, ack, ACK)
+}
+
+fn bare(
+    src: Endpoint<Ipv4Addr>,
+    dst: Endpoint<Ipv4Addr>,
+    seq: u32,
+    ack: u32,
+    flags: u8,
+) -> [u8; BARE_LEN] {
     let mut tcp = [0; 20];
     put(&mut tcp, 0, &src.port.to_be_bytes());
     put(&mut tcp, 2, &dst.port.to_be_bytes());
     put(&mut tcp, 4, &seq.to_be_bytes());
     put(&mut tcp, 8, &ack.to_be_bytes());
-    put(&mut tcp, 12, &[5 << 4, RST_ACK]);
+    put(&mut tcp, 12, &[5 << 4, flags]);
     let sum = Sum::ZERO
         .add(src.addr.sum())
         .add(dst.addr.sum())
