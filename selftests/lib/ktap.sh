@@ -53,7 +53,7 @@ explain() {
     ip netns list | grep -q '^director' || return 0
     in_ns director cat /proc/net/ip_vs 2>/dev/null
     in_ns director cat /proc/net/lvs_conn 2>/dev/null || in_ns director cat /proc/net/ip_vs_conn 2>/dev/null
-    [ ! -d /sys/module/lvs ] || in_ns director ipvsadm-rs -L --drops 2>/dev/null
+    [ ! -d /sys/module/lvs ] || in_ns director ipvsadm-rs -L --drops 2>/dev/null | awk '$1 != 0'
     dmesg | tail -n 5
 }
 

@@ -1,0 +1,97 @@
+"""Generic netlink by hand: any message, right or wrong, and what the kernel answers to it."""
+import os
+import socket
+import struct
+
+import wire
+
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
+NETLINK_GENERIC, SOL_NETLINK, NETLINK_EXT_ACK, NETLINK_CAP_ACK = 16, 270, 11, 10
+GENL_ID_CTRL, NESTED = 16, 0x8000
+
+
+def attr(kind, data=b""):
+    """One attribute; `data` is bytes, an int (u32), a str (with its NUL) or a list of attributes (a nest)."""
+    if isinstance(data, int):
+        data = struct.pack("=I", data)
+    elif isinstance(data, str):
+        data = data.encode() + b"\0"
+    elif isinstance(data, list):
+        kind, data = kind | NESTED, b"".join(data)
+    return struct.pack("=HH", len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
+
+
+def u16(n): return struct.pack("=H", n)
+def be16(n): return struct.pack("!H", n)
+def addr(a): return socket.inet_aton(a)
+
+
+def parse(data):
+    """[(kind, bytes)] of a run of attributes."""
+    out = []
+    while len(data) >= 4:
+        length, kind = struct.unpack("=HH", data[:4])
+        if length < 4:
+            raise ValueError(f"attribute of length {length}")
+        out.append((kind & 0x3FFF, data[4:length]))
+        data = data[(length + 3) & ~3:]
+    return out
+
+
+class Refused(Exception):
+    """The kernel's error: `errno`, and `text` when it gave one."""
+
+    def __init__(self, errno, text, offset=None):
+        super().__init__(f"{os.strerror(errno)}: {text}")
+        self.errno, self.text, self.offset = errno, text, offset
+
+
+class Genl:
+    def __init__(self, family, ns="director"):
+        with wire.inside(ns):
+            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
+        self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+        self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
+        self.sock.settimeout(20)
+        self.seq, self.id, self.version = 0, GENL_ID_CTRL, 2
+        reply = self.ask(3, attr(2, family))[0][1]
+        info = dict(reply)
+        self.id = struct.unpack("=H", info[1])[0]
+        self.version = 1
+        self.described = {"id": self.id, "version": struct.unpack("=I", info[3])[0], "hdrsize": struct.unpack("=I", info[4])[0],
+                          "maxattr": struct.unpack("=I", info[5])[0],
+                          "ops": {struct.unpack("=I", dict(parse(o))[1])[0]: struct.unpack("=I", dict(parse(o))[2])[0]
+                                  for _, o in parse(info.get(6, b""))}}
+
+    def ask(self, command, payload=b"", flags=0, dump=False, raw=None):
+        """Sends one command; returns [(command, [(kind, bytes)])], or raises Refused."""
+        self.seq += 1
+        flags |= NLM_F_REQUEST | (NLM_F_DUMP if dump else NLM_F_ACK)
+        body = raw if raw is not None else struct.pack("=BBH", command, self.version, 0) + payload
+        self.sock.send(struct.pack("=IHHII", 16 + len(body), self.id, flags, self.seq, 0) + body)
+        out = []
+        while True:
+            data = self.sock.recv(1 << 20)
+            while data:
+                length, kind, mflags, seq, _ = struct.unpack("=IHHII", data[:16])
+                message, data = data[16:length], data[(length + 3) & ~3:]
+                if seq != self.seq:
+                    continue
+                if kind == NLMSG_DONE:
+                    error = struct.unpack("=i", message[:4])[0] if len(message) >= 4 else 0
+                    if error:
+                        raise Refused(-error, self._text(message[4:]))
+                    return out
+                if kind == NLMSG_ERROR:
+                    error = struct.unpack("=i", message[:4])[0]
+                    if not error:
+                        return out
+                    at = 20 if mflags & NLM_F_CAPPED else 4 + struct.unpack("=I", message[4:8])[0]
+                    raise Refused(-error, self._text(message[at:]) if mflags & NLM_F_ACK_TLVS else "")
+                out.append((message[0], parse(message[4:])))
+
+    @staticmethod
+    def _text(data):
+        return next((b.rstrip(b"\0").decode() for k, b in parse(data) if k == 1), "")
