@@ -20,7 +20,7 @@ impl Figures {
     pub(super) fn of(stats: &Stats) -> Self {
         Self {
             totals: stats.totals(),
-            rates: Totals::default(),
+            rates: stats.rates(),
         }
     }
 
