@@ -11,3 +11,6 @@ pub(crate) mod message;
 pub(crate) mod ipvs;
 pub(crate) mod lvs;
 pub(crate) mod toa;
+
+#[cfg(test)]
+mod specs;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
+//! Lines that are taken, and as what.
+
+mod wrong;
+
 use super::request::{Action, Columns, Listing, MasqOnly, Request};
 use super::*;
-use crate::failure::{REFUSED, USAGE};
 use crate::model::daemon::Role;
 use crate::model::dest::{DestKey, DestSettings, Method, Tunnel};
 use crate::model::service::{Family, Mask, Protocol, ServiceKey, Settings};
 use crate::model::toa::Prefix;
 use crate::names::tests::NoNames;
 use lvs_wire::netlink::ipvs::svc_flags;
-use proptest::prelude::*;
 
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_string).collect()
@@ -23,13 +25,6 @@ fn action(line: &str) -> Action {
     read(line)
         .unwrap_or_else(|e| panic!("{line}: {}", e.text))
         .action
-}
-
-fn refusal(line: &str) -> Failure {
-    match read(line) {
-        Ok(request) => panic!("{line} was taken as {request:?}"),
-        Err(failure) => failure,
-    }
 }
 
 fn tcp(addr: &str, port: u16) -> ServiceKey {
@@ -191,6 +186,10 @@ fn servers_have_weights_thresholds_and_tunnels() {
             flags: 1
         }
     );
+    let s = settings(&format!(
+        "{line} -i --tun-type gue --tun-port 1 --tun-remcsum"
+    ));
+    assert_eq!(s.tunnel.flags, 2);
     let s = settings(&format!("{line} -i --tun-type gre --tun-nocsum"));
     assert_eq!((s.tunnel.kind, s.tunnel.flags), (2, 0));
 }
@@ -345,153 +344,10 @@ fn who_and_toa() {
     }
 }
 
-/// Lines that are wrong, stock's exit status, and words of the sentence.
-const WRONG: &[(&str, u8, &str)] = &[
-    ("-A", USAGE, "service-address"),
-    ("-A -t 1.2.3.4", USAGE, "Zero port"),
-    ("-A -t 1.2.3.4:80 -n", USAGE, "Illegal 'numeric'"),
-    ("-A -t 1.2.3.4:99999", USAGE, "99999"),
-    ("-A -t 80", USAGE, "bare number"),
-    ("-A -t nowhere:80", USAGE, "nowhere"),
-    (
-        "-A -t 1.2.3.4:80 -u 1.2.3.4:80",
-        USAGE,
-        "multiple 'service-address'",
-    ),
-    (
-        "-A -t 1.2.3.4:80 -t 1.2.3.4:80",
-        USAGE,
-        "multiple 'tcp-service'",
-    ),
-    ("-A -t 1.2.3.4:80 -p 0", USAGE, "invalid timeout"),
-    ("-A -t 1.2.3.4:80 -p 2678401", USAGE, "invalid timeout"),
-    ("-A -t 1.2.3.4:80 -o", USAGE, "One-Packet"),
-    ("-A -t 1.2.3.4:80 -M x", USAGE, "mask"),
-    ("-A -t [::1]:80 -M 129", USAGE, "ipv6 netmask"),
-    ("-A -t 1.2.3.4:80 -6", USAGE, "-6 goes with -f"),
-    ("-A -t 1.2.3.4:80 -s abcdefghijklmnop", USAGE, "scheduler"),
-    ("-A -t 1.2.3.4:80 -b nope", USAGE, "--fullnat"),
-    ("-A -t 1.2.3.4:80 -b sh-port", USAGE, "incompatible"),
-    ("-A -t 1.2.3.4:80 -b", USAGE, "--fullnat"),
-    (
-        "-A -t 1.2.3.4:80 --masq-only --no-masq-only",
-        USAGE,
-        "contradict",
-    ),
-    ("-A -t 1.2.3.4:80 -j enable", REFUSED, "SYNPROXY"),
-    ("-A -t 1.2.3.4:80 -j maybe", USAGE, "synproxy"),
-    ("-A -f 0", USAGE, "fwmark"),
-    ("-A -f 4294967296", USAGE, "fwmark"),
-    ("-A -f -5", USAGE, "fwmark"),
-    ("-a -t 1.2.3.4:80", USAGE, "real-server"),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -b", USAGE, "--fullnat"),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -b -w 1", USAGE, "--fullnat"),
-    ("-ab -t 1.2.3.4:80 -r 1.1.1.1", USAGE, "--fullnat"),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -m -g",
-        USAGE,
-        "forwarding-method",
-    ),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -m --fullnat",
-        USAGE,
-        "forwarding-method",
-    ),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -w -1", USAGE, "weight"),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -w 65536", USAGE, "weight"),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -x 2147483648",
-        USAGE,
-        "u_threshold",
-    ),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -s rr",
-        USAGE,
-        "Illegal 'scheduler'",
-    ),
-    ("-a -t 1.2.3.4:80 -r ::1 -m", USAGE, "address family"),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -m --tun-type gre", USAGE, "-i"),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -i --tun-type gue",
-        USAGE,
-        "tun-port",
-    ),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -i --tun-csum", USAGE, "ipip"),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -i --tun-type gre --tun-remcsum",
-        USAGE,
-        "gre",
-    ),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -i --tun-type gre --tun-csum --tun-nocsum",
-        USAGE,
-        "Only one",
-    ),
-    (
-        "-a -t 1.2.3.4:80 -r 1.1.1.1 -i --tun-type vxlan",
-        USAGE,
-        "vxlan",
-    ),
-    ("-L -A", USAGE, "multiple commands"),
-    ("-L -n -n", USAGE, "multiple 'numeric'"),
-    ("-L foo", USAGE, "unexpected argument foo"),
-    ("-L --timeout --daemon", USAGE, "conflicts"),
-    ("-L -c -t 1.2.3.4:80", USAGE, "conflicts"),
-    ("-L --drops --stats", USAGE, "conflicts"),
-    ("-L --conn-legs --drops", USAGE, "conflicts"),
-    ("-L --timeout --persistent-conn", USAGE, "conflicts"),
-    ("-L -w 3", USAGE, "Illegal 'weight'"),
-    ("-L --exakt", REFUSED, "--exact"),
-    ("--foo", REFUSED, "unknown option"),
-    ("-A -t", REFUSED, "needs a value"),
-    ("foo", REFUSED, "not a command"),
-    ("-n", REFUSED, "No command"),
-    ("-C -n", USAGE, "Illegal"),
-    ("--set 1 2", USAGE, "3 timeout"),
-    ("--set 1 2 3 4", USAGE, "unexpected argument 4"),
-    ("--set 1 x 3", USAGE, "invalid timeout"),
-    ("--start-daemon slave", USAGE, "slave"),
-    (
-        "--start-daemon master --mcast-group 10.0.0.1",
-        USAGE,
-        "multicast",
-    ),
-    ("--start-daemon master --syncid 256", USAGE, "syncid"),
-    (
-        "--start-daemon master --mcast-interface abcdefghijklmnop",
-        USAGE,
-        "mcast-interface",
-    ),
-    ("-P", USAGE, "-z"),
-    ("-P -z 10.0.0.1:80", USAGE, "no port"),
-    ("-G -z 10.0.0.1", USAGE, "Illegal 'local-address'"),
-    ("who", USAGE, "who takes"),
-    ("who 10.0.0.1", USAGE, "no port"),
-    ("who 10.0.0.1:1 10.0.0.1:2", USAGE, "who takes"),
-    ("toa --kinds 1", USAGE, "kinds"),
-    ("toa --kinds 250,251,252,253,254", USAGE, "kinds"),
-    ("toa --kinds 256", USAGE, "kinds"),
-    ("toa --trust 10.0.0.0/33", USAGE, "10.0.0.0/33"),
-    ("toa --trust any,10.0.0.0/8", USAGE, "any"),
-    ("toa stats", USAGE, "unexpected argument stats"),
-    ("toa --foo", REFUSED, "unknown option"),
-];
-
-#[test]
-fn wrong_lines_get_a_sentence_and_stocks_status() {
-    for (line, status, text) in WRONG {
-        let failure = refusal(line);
-        assert_eq!(failure.status, *status, "{line}: {}", failure.text);
-        assert!(failure.text.contains(text), "{line}: {}", failure.text);
-        assert!(failure.text.ends_with('.'), "{line}: {}", failure.text);
-        assert!(!failure.text.contains('\n'), "{line}: {}", failure.text);
-    }
-}
-
 /// With every option there is a line that is taken: none is only declared.
 #[test]
 fn every_option_is_used_in_these_tests() {
-    let source = include_str!("tests.rs");
+    let source = include_str!("mod.rs");
     for name in options::names() {
         let long = format!("--{name}");
         let short = SHORT.iter().find(|(n, _)| *n == name).map(|(_, s)| *s);
@@ -534,20 +390,3 @@ const SHORT: &[(&str, &str)] = &[
     ("list", "-L"),
     ("persistent", "-p"),
 ];
-
-proptest! {
-    #[test]
-    fn no_words_make_it_panic(words in prop::collection::vec("-{0,2}[a-zA-Z0-9.:\\[\\]/,]{0,12}", 0..8)) {
-        let _ = parse(&words, &NoNames);
-    }
-
-    #[test]
-    fn no_options_make_it_panic(picks in prop::collection::vec((0_usize..80, "[0-9a-f.:\\[\\]-]{0,10}"), 1..8)) {
-        let names: Vec<&str> = options::names().collect();
-        let words: Vec<String> = picks
-            .iter()
-            .flat_map(|(at, value)| [format!("--{}", names[at.checked_rem(names.len()).unwrap()]), value.clone()])
-            .collect();
-        let _ = parse(&words, &NoNames);
-    }
-}
