@@ -75,8 +75,7 @@ fact "server's side: neither client nor VIP" not_shown " $CLIENT\.|$VIP" $TMP/ba
 step "The TOA option in the SYN: kind 254, length 8, the client's port and address"
 tcpdump -r $TMP/back.pcap -nX 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn' 2>/dev/null | grep -m1 -A5 "$LIP1" >$TMP/syn
 show <$TMP/syn
-# The bytes fe 08 <port> 0a 01 00 02, wherever tcpdump breaks its columns.
-option() { tr -d '\n' <<<"$(sed -n 's/^\t0x[0-9a-f]*: *\(.\{39\}\).*/\1/p' $TMP/syn | tr -d ' \n')" | grep -qE 'fe08[0-9a-f]{4}0a010002'; }
+option() { captured_hex back "src host $LIP1" | head -n 1 | grep -E 'fe08[0-9a-f]{4}0a010002'; }
 fact "fe08 ---- 0a010002 is in it: 10.1.0.2" option
 
 step "What the servers saw"

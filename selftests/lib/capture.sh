@@ -44,3 +44,9 @@ NFT
 # packets NAME NS / octets NAME NS
 packets() { in_ns "$2" nft list table netdev "$1" | sed -n 's/.*counter packets \([0-9]*\) bytes.*/\1/p'; }
 octets() { in_ns "$2" nft list table netdev "$1" | sed -n 's/.*counter packets [0-9]* bytes \([0-9]*\).*/\1/p'; }
+
+# captured_hex NAME FILTER: a line of hexadecimal digits for each packet that matches, headers included, without spaces.
+captured_hex() {
+    tcpdump -r "$TMP/$1.pcap" -nx "$2" 2>/dev/null |
+        awk '/^\t0x/ {sub(/^\t0x[0-9a-f]*: */, ""); gsub(/ /, ""); printf "%s", $0; next} NR > 1 {print ""} END {print ""}'
+}

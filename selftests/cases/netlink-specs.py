@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# Sends what the specs under Documentation/netlink/specs say, and compares the answers with them: commands, attributes,
+# types and lengths. What the kernel does and the spec does not say is a failure, and the other way round.
+# suite: control
+import os
+import socket
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from genl import Genl, Refused
+from ktap import run, same, sh
+from spec import Spec
+from wire import LIP1, VIP
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "specs")
+SPECS, FAMILIES = {}, {}
+ip = socket.inet_aton
+# Values for every attribute that a request may carry, by (set, attribute).
+SERVICE = {
+    "LVS": {"af": 2, "protocol": 6, "addr": ip(VIP), "port": 80},
+    "IPVS": {"af": 2, "protocol": 6, "addr": ip(VIP), "port": 80},
+}
+
+
+def setup():
+    sh("""
+        topology; lvs_in; toa_in; nginx_on s1
+        service -t 80 $S1:80; adm -P -z $LIP3; get >/dev/null
+    """)
+    for name in ("ipvs", "lvs", "toa"):
+        spec = Spec(os.path.join(HERE, f"{name}.yaml"))
+        SPECS[spec.name], FAMILIES[spec.name] = spec, Genl(spec.name)
+
+
+def check_commands(name):
+    """The kernel's list of commands and the spec's are one."""
+    spec, family = SPECS[name], FAMILIES[name]
+    said = {}
+    for op in spec.ops:
+        for way, flag in (("do", 2), ("dump", 4)):
+            if way in op:
+                command, _ = spec.request(op, way)
+                said[command] = said.get(command, 0) | flag
+                if "admin-perm" in (op.get("flags") or []):
+                    said[command] |= 1
+                if "uns-admin-perm" in (op.get("flags") or []):
+                    said[command] |= 0x10
+    # 0x8 (HAS_POL) is no promise.
+    same(said, {c: f & ~8 for c, f in family.described["ops"].items()}, f"{name}: commands and flags (1 admin, 2 do, 4 dump, 0x10 uns-admin)")
+
+
+def test_commands_of_ipvs(): check_commands("IPVS")
+def test_commands_of_lvs(): check_commands("LVS")
+def test_commands_of_toa(): check_commands("TOA")
+
+
+def ask(name, op_name, way, values=None, expect=True):
+    """Sends one operation with the attributes given and returns its unpacked replies."""
+    spec, family = SPECS[name], FAMILIES[name]
+    op = next(o for o in spec.ops if o["name"] == op_name)
+    command, may = spec.request(op, way)
+    values = values or {}
+    assert set(values) <= set(may), f"{op_name} takes {may}"
+    replies = family.ask(command, spec.pack(op["attribute-set"], values), dump=way == "dump")
+    wanted, attributes = spec.reply(op, way)
+    out = []
+    for command, got in replies:
+        same(wanted, command, f"command of the reply to {op_name}")
+        unpacked = spec.unpack(op["attribute-set"], got)
+        strangers = {n for n, _ in unpacked} - set(attributes)
+        assert not strangers, f"{op_name} answers with {strangers}, the spec says {attributes}"
+        out.append(unpacked)
+    if expect and attributes:
+        assert out, f"no reply to {op_name}"
+    return out
+
+
+def flat(unpacked):
+    return {n: dict(v) if isinstance(v, list) else v for n, v in unpacked}
+
+
+def test_info():
+    info = flat(ask("LVS", "get-info", "do")[0])["info"]
+    assert info["services"] == 1 and info["default-laddrs"] == 1 and info["conns"] >= 1, info
+    same({"version", "conn-tab-size", "conns", "services", "default-laddrs"}, set(info))
+    same(0x010201, flat(ask("IPVS", "get-info", "do")[0])["version"])
+
+
+def test_services():
+    s = flat(ask("LVS", "get-service", "do", {"service": SERVICE["LVS"]})[0])["service"]
+    same((80, 6, 1, "rr", 0), (s["port"], s["protocol"], s["laddrs"], s["sched"], s["flags"]))
+    same(1, len(ask("LVS", "get-service", "dump")))
+    same("rr", flat(ask("IPVS", "get-service", "do", {"service": SERVICE["IPVS"]})[0])["service"]["sched-name"])
+    ask("IPVS", "get-service", "dump")
+
+
+def test_setting_a_service():
+    ask("LVS", "set-service", "do", {"service": dict(SERVICE["LVS"], flags=1)})
+    same(1, flat(ask("LVS", "get-service", "do", {"service": SERVICE["LVS"]})[0])["service"]["flags"])
+    ask("LVS", "set-service", "do", {"service": dict(SERVICE["LVS"], flags=0)})
+    same(0, flat(ask("LVS", "get-service", "do", {"service": SERVICE["LVS"]})[0])["service"]["flags"])
+
+
+def test_destinations():
+    d = flat(ask("LVS", "get-dest", "dump", {"service": SERVICE["LVS"]})[0])["dest"]
+    same((5, 5, 1, 80), (d["method"], d["configured"], d["weight"], d["port"]))
+    same({"af", "addr", "port", "method", "configured", "weight", "active", "inactive", "stats"}, set(d))
+    same(1, dict(d["stats"])["conns"], "connections")
+    ask("IPVS", "get-dest", "dump", {"service": SERVICE["IPVS"]})
+
+
+def test_local_addresses():
+    service = {"service": SERVICE["LVS"]}
+    ask("LVS", "new-laddr", "do", dict(service, laddr={"af": 2, "addr": ip("10.9.0.2")}))
+    got = [flat(r) for r in ask("LVS", "get-laddr", "dump", service)]
+    same({ip(LIP1), ip("10.9.0.2")}, {r["laddr"]["addr"] for r in got})
+    one = next(r["laddr"] for r in got if r["laddr"]["addr"] == ip(LIP1))
+    same({"af", "addr", "conns", "ports", "exhausted", "draining", "stats"}, set(one))
+    assert one["ports"] > 1000 and one["exhausted"] == 0, one
+    ask("LVS", "del-laddr", "do", dict(service, laddr={"af": 2, "addr": ip("10.9.0.2")}))
+    assert "service" not in flat(ask("LVS", "get-laddr", "dump")[0]), "the default pool's come first and name no service"
+
+
+def test_connections_and_filters():
+    every = [flat(r)["conn"] for r in ask("LVS", "get-conn", "dump")]
+    c = every[0]
+    same((6, 2, ip(VIP), 80, ip(LIP1), 80), (c["protocol"], c["caf"], c["vaddr"], c["vport"], c["laddr"], c["dport"]))
+    same(set(SPECS["LVS"].sets["conn"]), set(c))
+    for name in ("protocol", "caf", "caddr", "cport", "vaddr", "vport", "laf", "laddr", "lport", "daddr", "dport"):
+        same(sum(1 for e in every if e[name] == c[name]), len(ask("LVS", "get-conn", "dump", {"filter": {name: c[name]}})), f"connections with that {name}")
+        other = c[name] ^ 1 if isinstance(c[name], int) else ip("192.0.2.1")
+        try:
+            same([], ask("LVS", "get-conn", "dump", {"filter": {name: other}}, expect=False), f"connections with another {name}")
+        except Refused as e:
+            same(True, name in ("protocol", "caf", "laf"), f"{name} refused: {e}")
+
+
+def test_drops():
+    d = [dict(v) for n, v in ask("LVS", "get-drops", "do")[0] if n == "drop"]
+    assert {"no_local_address", "ports_exhausted", "no_destination"} <= {e["name"] for e in d}, d
+    assert all(len(e["hint"]) > 20 for e in d)
+    same(len(d), len({e["id"] for e in d}), "distinct ids")
+
+
+def test_timeouts():
+    t = flat(ask("IPVS", "get-config", "do")[0])
+    same((900, 120, 300), (t["timeout-tcp"], t["timeout-tcp-fin"], t["timeout-udp"]))
+    ask("IPVS", "set-config", "do", {"timeout-tcp": 901})
+    same(901, flat(ask("IPVS", "get-config", "do")[0])["timeout-tcp"])
+    ask("IPVS", "set-config", "do", {"timeout-tcp": 900})
+
+
+def test_toa():
+    ask("TOA", "get-stats", "do")
+    same(b"\xfe", flat(ask("TOA", "get-config", "do")[0])["kinds"][:1])
+    ask("TOA", "set-config", "do", {"kinds": b"\xfe\xfd", "trusted": {"addr": ip("10.9.0.0"), "prefix": 24}})
+    got = flat(ask("TOA", "get-config", "do")[0])
+    same((b"\xfe\xfd", ip("10.9.0.0"), 24), (got["kinds"], got["trusted"]["addr"], got["trusted"]["prefix"]))
+    ask("TOA", "set-config", "do", {"trusted-reset": None, "kinds": b"\xfe"})
+    assert "trusted" not in flat(ask("TOA", "get-config", "do")[0])
+
+
+def test_changing_and_deleting_by_the_spec_of_ipvs():
+    s = SERVICE["IPVS"]
+    ask("IPVS", "zero", "do", {"service": s})
+    ask("IPVS", "get-daemon", "dump", expect=False)
+    ask("IPVS", "del-service", "do", {"service": s})
+    same([], ask("IPVS", "get-service", "dump", expect=False))
+    ask("IPVS", "flush", "do")
+
+
+run(globals())
