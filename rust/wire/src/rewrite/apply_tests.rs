@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::vec::Vec;
 
 use super::super::options::plan as plan_options;
-use super::super::options::properties::{any_edit, any_options};
+use super::super::options::properties::{any_edit, any_numbers, any_options};
 use super::*;
 use crate::testing::*;
 
@@ -45,13 +45,14 @@ fn any_before<A: TestNetwork>(transport: Transport) -> impl Strategy<Value = Bef
 
 fn any_plan<A: TestNetwork>() -> impl Strategy<Value = Plan<A>> {
     let ttl = prop_oneof![Just(TtlStep::Keep), Just(TtlStep::Decrement)];
-    (
-        any_endpoint(),
-        any_endpoint(),
+    let edit = prop_oneof![any_numbers(), any_edit()];
+    let tcp = proptest::option::of(edit);
+    (any_endpoint(), any_endpoint(), ttl, tcp).prop_map(|(src, dst, ttl, tcp)| Plan {
+        src,
+        dst,
         ttl,
-        proptest::option::of(any_edit()),
-    )
-        .prop_map(|(src, dst, ttl, tcp)| Plan { src, dst, ttl, tcp })
+        tcp,
+    })
 }
 
 fn any_csum() -> impl Strategy<Value = CsumState> {

@@ -236,7 +236,7 @@ impl Survey {
     #[inline]
     fn without_counters(&self, excess: usize, packed: Layout) -> Option<Layout> {
         let layout = Layout {
-            acc_ecn: self.acc_ecn == 0,
+            acc_ecn: false,
             ..packed
         };
         let excess = excess.saturating_sub(self.acc_ecn);

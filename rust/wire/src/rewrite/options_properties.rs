@@ -41,6 +41,18 @@ pub(crate) fn any_options() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Any edit of numbers alone: options change where they stand, if at all.
+pub(crate) fn any_numbers() -> impl Strategy<Value = TcpEdit> {
+    let sack_add = prop_oneof![Just(0), any::<u32>()];
+    let numbers = (any::<u32>(), any::<u32>(), sack_add);
+    numbers.prop_map(|(seq_add, ack_add, sack_add)| TcpEdit {
+        seq_add,
+        ack_add,
+        sack_add,
+        ..TcpEdit::default()
+    })
+}
+
 /// Any edit.
 pub(crate) fn any_edit() -> impl Strategy<Value = TcpEdit> {
     let toa = prop_oneof![
@@ -53,14 +65,12 @@ pub(crate) fn any_edit() -> impl Strategy<Value = TcpEdit> {
         Just(KindSet::EMPTY),
         Just(KindSet::new(&[254, 253]).unwrap())
     ];
-    let sack_add = prop_oneof![Just(0), any::<u32>()];
-    let numbers = (any::<u32>(), any::<u32>(), sack_add);
     let mss = (
         prop_oneof![Just(0), any::<u16>()],
         proptest::option::of(any::<u16>()),
     );
     (
-        numbers,
+        any_numbers(),
         toa,
         prop_oneof![Just(254), Just(253)],
         strip,
@@ -68,25 +78,14 @@ pub(crate) fn any_edit() -> impl Strategy<Value = TcpEdit> {
         mss,
     )
         .prop_map(
-            |(
-                (seq_add, ack_add, sack_add),
+            |(numbers, toa, toa_kind, strip, strip_timestamps, (mss_lower, mss_cap))| TcpEdit {
                 toa,
                 toa_kind,
                 strip,
                 strip_timestamps,
-                (mss_lower, mss_cap),
-            )| {
-                TcpEdit {
-                    seq_add,
-                    ack_add,
-                    sack_add,
-                    toa,
-                    toa_kind,
-                    strip,
-                    strip_timestamps,
-                    mss_lower,
-                    mss_cap,
-                }
+                mss_lower,
+                mss_cap,
+                ..numbers
             },
         )
 }

@@ -63,14 +63,14 @@ mod tests {
         let mut options = [
             1, // NOP: the blocks begin at an odd offset
             5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 4, // two blocks
-            5, 4, 9, 9, // a SACK option of an impossible length
+            5, 6, 9, 9, 9, 9, // a SACK option of an impossible length
             0, 5, 10, // end, garbage
         ];
         assert_eq!(present(&options), Ok(true));
         shift(&mut options, 0x10);
         let expected = [
-            1, 5, 18, 0, 0, 0, 0x11, 0, 0, 0, 0x12, 0, 0, 0, 0x0f, 0, 0, 0, 0x14, 5, 4, 9, 9, 0, 5,
-            10,
+            1, 5, 18, 0, 0, 0, 0x11, 0, 0, 0, 0x12, 0, 0, 0, 0x0f, 0, 0, 0, 0x14, 5, 6, 9, 9, 9, 9,
+            0, 5, 10,
         ];
         assert_eq!(options, expected);
         // Malformed options are never handed in, and do no harm.
