@@ -20,7 +20,7 @@ mod settings;
 mod spaces;
 mod stats;
 
-use kernel::{prelude::*, sync::Arc};
+use kernel::prelude::*;
 use lvs_kapi::{netns, rcu};
 
 module! {
@@ -37,20 +37,24 @@ module! {
 struct Lvs {
     _control: control::Control,
     _namespaces: netns::Registration<ns::Ns>,
+    _cache: ns::Cache,
     _exit: rcu::Exit,
 }
 
 impl kernel::Module for Lvs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let cache = lvs_table::Cache::new(c"lvs_conn")?;
-        ns::CACHE.populate(Arc::new(cache, GFP_KERNEL)?);
+        let cache = ns::Cache::new()?;
         // The families first: whether `ip_vs` is loaded shows there.
         let control = control::Control::new()?;
         let namespaces = ns::NS.register()?;
-        pr_info!("loaded; connections take {} bytes\n", lvs_table::Cache::<conns::Connection>::ENTRY_SIZE);
+        pr_info!(
+            "loaded; a connection takes {} bytes\n",
+            lvs_table::Cache::<conns::Connection>::ENTRY_SIZE
+        );
         Ok(Self {
             _control: control,
             _namespaces: namespaces,
+            _cache: cache,
             _exit: rcu::Exit::default(),
         })
     }

@@ -24,6 +24,7 @@ use lvs_kapi::{
     net::Net,
     netns::{Attachments, NetState, Pernet},
     percpu::Counters,
+    rcu::{self, ReadLock},
     work::Delayed,
 };
 use lvs_wire::addr::AnyAddr;
@@ -31,8 +32,30 @@ use lvs_wire::addr::AnyAddr;
 /// Finds the state of a namespace.
 pub(crate) static NS: Pernet<Ns> = Pernet::new();
 
-/// The slab cache of connections, made when the module is loaded.
-pub(crate) static CACHE: SetOnce<Arc<lvs_table::Cache<Connection>>> = SetOnce::new();
+/// The slab cache of connections while the module is loaded; see [`Cache`].
+static CACHE: rcu::Cell<Arc<lvs_table::Cache<Connection>>> = rcu::Cell::empty();
+
+/// Keeps the slab cache of connections for all namespaces. To be dropped when
+/// their state is gone.
+pub(crate) struct Cache(#[expect(dead_code, reason = "held for its drop")] Arc<lvs_table::Cache<Connection>>);
+
+impl Cache {
+    /// Makes it. May sleep.
+    pub(crate) fn new() -> Result<Self> {
+        let cache = Arc::new(lvs_table::Cache::new(c"lvs_conn")?, GFP_KERNEL)?;
+        CACHE.replace(Some(rcu::Boxed::new(cache.clone(), Gfp::Kernel)?));
+        Ok(Self(cache))
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        CACHE.replace(None);
+        // The last reference must be ours: destroying a slab cache sleeps,
+        // which a callback must not.
+        rcu::barrier();
+    }
+}
 
 /// The state of one namespace.
 pub(crate) struct Ns {
@@ -92,8 +115,9 @@ impl Ns {
     fn start(this: &Arc<Self>, net: &Net) -> Result<(), ConfigError> {
         let no_memory = |_: Error| ConfigError::NoMemory;
         if this.conns.as_ref().is_none() {
-            let cache = CACHE.as_ref().ok_or(ConfigError::GoingAway)?;
-            let conns = Conns::new(cache.clone()).map_err(no_memory)?;
+            let cache = CACHE.read(&ReadLock::new()).cloned();
+            let cache = cache.ok_or(ConfigError::GoingAway)?;
+            let conns = Conns::new(cache).map_err(no_memory)?;
             // Another writer cannot have been faster: the services' lock is
             // held.
             this.conns.populate(conns);

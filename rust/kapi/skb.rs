@@ -241,11 +241,8 @@ impl Packet {
 
     /// Whether all its packets pass a link of `mtu` bytes. Any context.
     pub fn fits(&self, mtu: u32) -> bool {
-        if !self.traits().is_gso() {
-            return self.len() <= mtu;
-        }
-        // SAFETY: Owned; a GSO packet, as the function asks.
-        unsafe { bindings::lvs_skb_gso_fits(self.as_ptr(), mtu) }
+        // SAFETY: Owned by the type invariant; the control block is IP's.
+        unsafe { bindings::lvs_skb_fits(self.as_ptr(), mtu) }
     }
 
     /// Sends the packet along `route`, through the hooks of what this host

@@ -78,9 +78,16 @@ void lvs_skb_gso_changed(struct sk_buff *skb)
 	skb_shinfo(skb)->gso_segs = 0;
 }
 
-bool lvs_skb_gso_fits(const struct sk_buff *skb, unsigned int mtu)
+/* A datagram that came in pieces leaves in pieces, none larger than the
+ * largest that came (ip_exceeds_mtu() has the same rule).
+ */
+bool lvs_skb_fits(const struct sk_buff *skb, unsigned int mtu)
 {
-	return skb_gso_validate_network_len(skb, mtu);
+	if (IPCB(skb)->frag_max_size)
+		return IPCB(skb)->frag_max_size <= mtu;
+	if (skb_is_gso(skb))
+		return skb_gso_validate_network_len(skb, mtu);
+	return skb->len <= mtu;
 }
 
 u16 lvs_skb_checksum_l4(struct sk_buff *skb, unsigned int offset, unsigned int len,

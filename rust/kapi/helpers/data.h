@@ -31,7 +31,7 @@ void lvs_skb_forget_checksum(struct sk_buff *skb);
 void lvs_skb_move_checksum_start(struct sk_buff *skb, int by);
 void lvs_skb_set_headers(struct sk_buff *skb, unsigned int transport);
 void lvs_skb_gso_changed(struct sk_buff *skb);
-bool lvs_skb_gso_fits(const struct sk_buff *skb, unsigned int mtu);
+bool lvs_skb_fits(const struct sk_buff *skb, unsigned int mtu);
 u16 lvs_skb_checksum_l4(struct sk_buff *skb, unsigned int offset, unsigned int len,
 			__be32 saddr, __be32 daddr, u8 protocol);
 u16 lvs_skb_checksum_icmp(struct sk_buff *skb, unsigned int offset);
