@@ -17,29 +17,26 @@
 //!
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
+mod slot;
+
+pub use slot::SLOTS;
+
 use crate::{
-    bindings,
     net::Net,
     proc,
     rcu,
     sysctl, //
 };
-use core::{
-    cell::UnsafeCell,
-    ffi::{c_int, c_uint, c_void},
-    mem::size_of,
-    ptr, //
-};
+use core::{cell::UnsafeCell, ffi::c_void, ptr};
 use kernel::{
-    error::{from_result, to_result},
     prelude::*,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
         Arc,
         ArcBorrow, //
     },
-    types::Opaque,
 };
+use slot::Slot;
 
 /// The state of one namespace.
 pub trait NetState: Send + Sync + Sized + 'static {
@@ -163,21 +160,15 @@ impl<T: NetState> Pernet<T> {
     /// [`NetState::new`] said for the namespace that failed; those made
     /// before are gone again.
     pub fn register(&'static self) -> Result<Registration<T>> {
-        let (index, slot) = claim().ok_or(EBUSY)?;
+        let (index, slot) = slot::claim().ok_or(EBUSY)?;
         // ORDERING: Only claims the static for this slot; what readers must
         // see is ordered by the store below.
         if self.slot.cmpxchg(0, PENDING, Relaxed).is_err() {
-            slot.taken.store(0, Release);
+            slot.release();
             return Err(EBUSY);
         }
-        // SAFETY: `claim` gave the slot to us alone, and no callback runs
-        // before it is registered.
-        unsafe { *slot.handler.get() = Some(self) };
-        // SAFETY: As above.
-        unsafe { (*slot.ops.get()).id = slot.id.get() };
-        // SAFETY: The operations are a static that is unregistered before it
-        // is used again; its id and size describe `NetCell`.
-        let registered = to_result(unsafe { bindings::register_pernet_subsys(slot.ops.get()) });
+        // SAFETY: `claim` gave it to us, and it was not registered.
+        let registered = unsafe { slot.register(self) };
         if let Err(error) = registered {
             self.slot.store(0, Relaxed);
             slot.release();
@@ -195,16 +186,11 @@ impl<T: NetState> Pernet<T> {
     /// registration is going away.
     pub fn borrow<'r>(&self, net: &Net, _: &'r rcu::ReadLock) -> Option<ArcBorrow<'r, T>> {
         // ORDERING: Pairs with the store in `register`.
-        let slot = SLOT.get(self.slot.load(Acquire).checked_sub(1)?)?;
-        // SAFETY: Written by registering, before the slot was published; not
-        // changed before the grace period after it is unpublished.
-        let id = unsafe { *slot.id.get() };
-        // SAFETY: The id is registered: unregistering waits for this read
-        // section. The namespace is live.
-        let cell = unsafe { bindings::lvs_net_generic(net.as_ptr(), id) };
-        // SAFETY: What the namespace holds under this id is null or the
-        // memory of a `NetCell`, zeroed when it was allocated.
-        let cell = unsafe { cell.cast::<NetCell>().as_ref() }?;
+        let slot = slot::at(self.slot.load(Acquire).checked_sub(1)?)?;
+        // SAFETY: The slot was published after it was registered, and is
+        // unregistered after the grace period that follows taking it back;
+        // this read section began before that.
+        let cell = unsafe { slot.cell(net) }?;
         // ORDERING: Pairs with the store in `init`.
         let state = cell.published.load(Acquire).cast::<T>();
         if state.is_null() {
@@ -236,9 +222,8 @@ impl<T: NetState> Drop for Registration<T> {
         self.pernet.slot.store(PENDING, Relaxed);
         // Whoever saw the slot may still be looking up the id.
         rcu::synchronize();
-        // SAFETY: Registered by `register`. The call removes the state of
-        // every namespace and returns when all callbacks have.
-        unsafe { bindings::unregister_pernet_subsys(self.slot.ops.get()) };
+        // SAFETY: Registered by `Pernet::register`.
+        unsafe { self.slot.unregister() };
         self.slot.release();
         self.pernet.slot.store(0, Release);
     }
@@ -320,119 +305,5 @@ impl<T: NetState> Handler for Pernet<T> {
         let Owned { kept, state } = KBox::into_inner(unsafe { KBox::from_raw(owned) });
         drop(kept);
         T::exit(state, net);
-    }
-}
-
-/// How many kinds of state a module may register.
-pub const SLOTS: usize = 2;
-
-/// The kernel's callbacks get a namespace and nothing else, so each slot has
-/// functions of its own that know which slot they belong to.
-static SLOT: [Slot; SLOTS] = [Slot::new::<0>(), Slot::new::<1>()];
-
-struct Slot {
-    /// 1 while it serves a [`Pernet`].
-    taken: Atomic<u32>,
-    ops: Opaque<bindings::pernet_operations>,
-    /// Written by the kernel when the operations are registered.
-    id: UnsafeCell<c_uint>,
-    /// Changed only while the slot is taken and not registered.
-    handler: UnsafeCell<Option<&'static dyn Handler>>,
-}
-
-// SAFETY: `taken` hands the rest to one registration at a time; see the fields.
-unsafe impl Sync for Slot {}
-
-impl Slot {
-    const fn new<const INDEX: usize>() -> Self {
-        let ops = bindings::pernet_operations {
-            list: bindings::list_head {
-                next: ptr::null_mut(),
-                prev: ptr::null_mut(),
-            },
-            init: Some(init::<INDEX>),
-            pre_exit: Some(pre_exit::<INDEX>),
-            exit: Some(exit::<INDEX>),
-            exit_batch: None,
-            exit_rtnl: None,
-            // Filled in by `register`.
-            id: ptr::null_mut(),
-            size: size_of::<NetCell>(),
-        };
-        Self {
-            taken: Atomic::new(0),
-            ops: Opaque::new(ops),
-            id: UnsafeCell::new(0),
-            handler: UnsafeCell::new(None),
-        }
-    }
-
-    /// Gives the slot back; it must not be registered.
-    fn release(&self) {
-        // SAFETY: By the caller no callback runs, and the slot is still ours.
-        unsafe { *self.handler.get() = None };
-        // ORDERING: Pairs with the exchange in `claim`.
-        self.taken.store(0, Release);
-    }
-}
-
-/// A free slot, now taken, and its index.
-fn claim() -> Option<(usize, &'static Slot)> {
-    SLOT.iter()
-        .enumerate()
-        // ORDERING: Acquire sees what `release` wrote.
-        .find(|(_, slot)| slot.taken.cmpxchg(0, 1, Acquire).is_ok())
-}
-
-/// The namespace, the handler and the cell that a callback of slot `INDEX` is
-/// about.
-///
-/// # Safety
-///
-/// Only for a callback of that slot, which `net` is the argument of.
-unsafe fn called<'a, const INDEX: usize>(
-    net: *mut bindings::net,
-) -> Option<(&'a Net, &'static dyn Handler, &'a NetCell)> {
-    let slot = SLOT.get(INDEX)?;
-    // SAFETY: Constant while the slot is registered, which it is in a callback.
-    let handler = unsafe { *slot.handler.get() }?;
-    // SAFETY: As above; the kernel writes it before the first callback.
-    let id = unsafe { *slot.id.get() };
-    // SAFETY: The kernel has allocated a cell for this namespace, and frees it
-    // after the last callback.
-    let cell = unsafe {
-        bindings::lvs_net_generic(net, id)
-            .cast::<NetCell>()
-            .as_ref()
-    }?;
-    // SAFETY: The namespace lasts longer than the call.
-    Some((unsafe { Net::from_raw(net) }, handler, cell))
-}
-
-/// Called when a namespace is made.
-unsafe extern "C" fn init<const INDEX: usize>(net: *mut bindings::net) -> c_int {
-    from_result(|| {
-        // SAFETY: This is the callback.
-        let (net, handler, cell) = unsafe { called::<INDEX>(net) }.ok_or(EINVAL)?;
-        handler.init(net, cell)?;
-        Ok(0)
-    })
-}
-
-/// Called when a namespace goes away, before a grace period.
-unsafe extern "C" fn pre_exit<const INDEX: usize>(net: *mut bindings::net) {
-    // SAFETY: This is the callback.
-    if let Some((net, handler, cell)) = unsafe { called::<INDEX>(net) } {
-        handler.pre_exit(net, cell);
-    }
-}
-
-/// Called when a namespace goes away, after the grace period.
-unsafe extern "C" fn exit<const INDEX: usize>(net: *mut bindings::net) {
-    // SAFETY: This is the callback.
-    if let Some((net, handler, cell)) = unsafe { called::<INDEX>(net) } {
-        // SAFETY: The kernel calls this once, after `pre_exit` and a grace
-        // period (`ops_undo_list`).
-        unsafe { handler.exit(net, cell) };
     }
 }

@@ -96,6 +96,11 @@ trait Chain {
     /// The block must have been entered, once.
     unsafe fn leave(block: *mut bindings::notifier_block);
 
+    /// Tells the handler.
+    ///
+    /// # Safety
+    ///
+    /// For the kernel, with a block and the data of this chain.
     unsafe extern "C" fn call(
         block: *mut bindings::notifier_block,
         event: c_ulong,

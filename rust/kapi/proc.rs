@@ -197,6 +197,10 @@ impl<F: Rows> Reader<F> {
     }
 
     /// Begins, or goes on where the last call ended.
+    ///
+    /// # Safety
+    ///
+    /// For the kernel, as are the other three.
     unsafe extern "C" fn start(
         file: *mut bindings::seq_file,
         index: *mut bindings::loff_t,
@@ -216,8 +220,17 @@ impl<F: Rows> Reader<F> {
     }
 
     /// Nothing is held between the calls.
+    ///
+    /// # Safety
+    ///
+    /// See [`Self::start`].
     unsafe extern "C" fn stop(_: *mut bindings::seq_file, _: *mut c_void) {}
 
+    /// Moves on behind what was shown.
+    ///
+    /// # Safety
+    ///
+    /// See [`Self::start`].
     unsafe extern "C" fn next(
         file: *mut bindings::seq_file,
         token: *mut c_void,
@@ -237,6 +250,11 @@ impl<F: Rows> Reader<F> {
         ptr::from_mut(position).cast()
     }
 
+    /// Shows the header or some rows.
+    ///
+    /// # Safety
+    ///
+    /// See [`Self::start`].
     unsafe extern "C" fn show(file: *mut bindings::seq_file, token: *mut c_void) -> c_int {
         // SAFETY: The file is open; its data is the `F::State` that `File`
         // keeps until no callback can come any more.

@@ -123,27 +123,9 @@ impl<'a> Attrs<'a> {
         attrs
     }
 
-    /// The attributes of a message, checked leniently; none when they cannot be
+    /// The attributes in `payload`, checked leniently; none when they cannot be
     /// parsed.
-    ///
-    /// # Safety
-    ///
-    /// `message` must be a generic netlink message that lasts for `'a`.
-    pub(super) unsafe fn of_message(
-        message: *const bindings::nlmsghdr,
-        policy: &'static [Policy],
-    ) -> Self {
-        const HEADERS: usize = size_of::<bindings::nlmsghdr>() + size_of::<bindings::genlmsghdr>();
-        // SAFETY: By the caller's promise.
-        let len = unsafe { (*message).nlmsg_len };
-        // CAST: Widening.
-        let len = (len as usize).saturating_sub(HEADERS);
-        let payload = if len == 0 {
-            &[]
-        } else {
-            // SAFETY: So many bytes follow the headers.
-            unsafe { core::slice::from_raw_parts(message.cast::<u8>().add(HEADERS), len) }
-        };
+    pub(super) fn lenient(payload: &'a [u8], policy: &'static [Policy]) -> Self {
         Attr { payload }
             .nest(policy, Strictness::Lenient, ptr::null_mut())
             .unwrap_or(Self {
