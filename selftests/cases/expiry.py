@@ -72,33 +72,60 @@ def test_set_changes_the_timeouts():
 
 
 def expired(cport):
-    """An established flow with 10 bytes each way that was silent for a second too long, and the two resets."""
+    """An established flow with data each way that was silent for a second too long, and the first reset to each end."""
     sh("stock --set 1 0 0")
     f = Flow(W, cport).established()
     f.client_sends("PA", seq=2, ack=2, payload=b"0123456789")
     f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
     f.client_sends("A", seq=12, ack=12)
     W.drain()
-    to_client = W.client.recv(lambda p: p.proto == 6 and "R" in p.l4.flags)
-    to_server = W.server.recv(lambda p: p.proto == 6 and "R" in p.l4.flags)
+    to_client = W.client.recv(reset)
+    to_server = W.server.recv(reset)
     sh("stock --set 900 120 300")
     return f, to_client, to_server
 
 
-def test_an_established_one_that_expires_resets_both_ends_at_the_exact_number():
+def reset(p):
+    return p.proto == 6 and "R" in p.l4.flags
+
+
+def test_an_established_one_that_expires_resets_both_ends():
     before = drops("rst_sent_on_expiry")
     f, c, s = expired(11006)
-    same((VIP, 80, RAW_CLIENT, 11006, (f.s_isn + 12) % 2**32), (c.src, c.l4.sport, c.dst, c.l4.dport, c.l4.seq), "to the client")
-    same((f.lip, f.lport, 80, (f.c_isn + 12 + f.delta) % 2**32), (s.src, s.l4.sport, s.l4.dport, s.l4.seq), "to the server")
+    same((VIP, 80, RAW_CLIENT, 11006), (c.src, c.l4.sport, c.dst, c.l4.dport), "to the client")
+    same((f.lip, f.lport, 80), (s.src, s.l4.sport, s.l4.dport), "to the server")
+    # The last numbers that were stored: at most a quarter of a second old, so not beyond what was sent.
+    assert f.s_isn < c.l4.seq <= f.s_isn + 12, c
+    assert 0 < (s.l4.seq - f.c_isn - f.delta) % 2**32 <= 12, s
     assert drops("rst_sent_on_expiry") > before
 
 
-def test_a_challenge_is_answered_with_its_own_number():
+def test_a_challenge_of_either_end_is_answered_with_its_own_number():
     f, _, _ = expired(11007)
-    challenge = Tcp(80, f.lport, f.s_isn + 12, f.c_isn + f.delta + 4444, "A")
-    W.server.send(Packet(W.server.addr, f.lip, challenge))
-    again = W.server.recv(lambda p: p.proto == 6 and "R" in p.l4.flags)
-    same((f.c_isn + f.delta + 4444) % 2**32, again.l4.seq)
+    W.server.send(Packet(W.server.addr, f.lip, Tcp(80, f.lport, f.s_isn + 12, f.c_isn + f.delta + 4444, "A")))
+    same((f.c_isn + f.delta + 4444) % 2**32, W.server.recv(lambda p: reset(p) and p.l4.seq == (f.c_isn + f.delta + 4444) % 2**32).l4.seq)
+    W.client.send(Packet(RAW_CLIENT, VIP, Tcp(11007, 80, f.c_isn + 12, f.s_isn + 5555, "A")))
+    W.client.recv(lambda p: reset(p) and p.l4.seq == f.s_isn + 5555)
+
+
+def test_real_sockets_are_reset_at_both_ends():
+    sh("""
+        echo_tcp s1 7000
+        service -t 7000 $S1:7000
+        stock --set 1 0 0
+        in_ns client python3 -ISc "
+import socket
+s = socket.create_connection(('$VIP', 7000), 20)
+s.recv(100)
+try:
+    s.recv(100)
+    print('the end without a reset')
+except ConnectionResetError:
+    print('reset')" >$TMP/client.log
+        says reset $TMP/client.log
+        wait_for eval '! in_ns s1 ss -Htn state established sport = :7000 | grep .'
+        stock --set 900 120 300
+    """)
 
 
 def test_with_the_setting_off_it_expires_in_silence():
