@@ -466,6 +466,7 @@ impl Services {
     }
 
     /// Whether a connection may have `addr` as its local address. Any context.
+    #[inline]
     pub(crate) fn has_local(&self, rcu: &ReadLock, addr: V4) -> bool {
         self.locals.read(rcu).is_some_and(|all| all.contains(&addr))
     }

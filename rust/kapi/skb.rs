@@ -252,11 +252,7 @@ impl Packet {
         // SAFETY: The packet is passed on. The route outlives the read
         // section, which covers all that is done without a reference; whoever
         // keeps the packet for longer takes one (`skb_dst_force`).
-        unsafe {
-            bindings::lvs_skb_mark_done(skb);
-            bindings::lvs_skb_dst_set_noref(skb, route.as_ptr(rcu));
-            bindings::lvs_ip4_send(net.as_ptr(), skb);
-        }
+        unsafe { bindings::lvs_ip4_send(net.as_ptr(), skb, route.as_ptr(rcu)) };
     }
 }
 

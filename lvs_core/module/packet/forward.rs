@@ -8,6 +8,7 @@ use lvs_engine::{
     conn::{Admission, Answer, Conn, Dir, Snapshot, ToaKinds},
     drop_reason::{DropReason, Event},
     rates::Window,
+    time::Ticks,
 };
 use lvs_kapi::{
     netfilter::Verdict,
@@ -54,12 +55,14 @@ pub(super) fn packet(
         }
     }
     let timeouts = cx.ns.settings.timeouts(cx.rcu);
-    let snapshot = conns.step(entry, &segment, now(), timeouts);
-    transmit(cx, packet, traits, head, &entry, snapshot, dir)
+    let now = now();
+    let snapshot = conns.step(entry, &segment, now, timeouts);
+    transmit(cx, packet, traits, head, &entry, snapshot, dir, now)
 }
 
 /// Rewrites and sends a packet in the state that it met.
 #[inline]
+#[expect(clippy::too_many_arguments, reason = "one call of the packet path, in registers")]
 pub(super) fn transmit(
     cx: Context<'_>,
     packet: Packet,
@@ -68,6 +71,7 @@ pub(super) fn transmit(
     entry: &Connection,
     snapshot: Snapshot,
     dir: Dir,
+    now: Ticks,
 ) -> Verdict {
     let len = packet.len();
     let conn = &entry.conn;
@@ -105,7 +109,7 @@ pub(super) fn transmit(
             Verdict::Taken
         }
         Some(Ok(done)) => {
-            count(cx, entry, len, dir);
+            count(cx, entry, len, dir, Window::of(now));
             note(cx, done);
             Verdict::Taken
         }
@@ -152,14 +156,13 @@ impl<A: Network> Job<'_, A> {
 }
 
 #[inline]
-fn count(cx: Context<'_>, entry: &Connection, len: u32, dir: Dir) {
+fn count(cx: Context<'_>, entry: &Connection, len: u32, dir: Dir, window: Window) {
     let stats = [
         Some(&cx.ns.totals),
         Some(&*entry.dest.service_stats),
         Some(&entry.dest.stats),
         entry.local.as_ref().map(|local| &local.stats),
     ];
-    let window = Window::of(now());
     for stats in stats.into_iter().flatten() {
         stats.enter(window);
         match dir {

@@ -25,7 +25,7 @@ pub(crate) mod reset;
 use crate::ns::Ns;
 use head::{Head, NotOurs};
 use kernel::{prelude::*, sync::Arc};
-use lvs_engine::drop_reason::DropReason;
+use lvs_engine::{conn::Dir, drop_reason::DropReason};
 use lvs_kapi::{
     net::Net,
     netfilter::{Hook, Point, Registration, Spec, Verdict},
@@ -136,11 +136,18 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
         // Other protocols, and what cannot be read: the stack will judge.
         Err(NotOurs::Other) => return Verdict::Accept(packet),
     };
+    // What is for anybody else goes on to where firewalls have their say.
+    if place == Place::Arriving && !is_local_address(cx, head.destination.addr) {
+        return Verdict::Accept(packet);
+    }
     let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(packet);
     };
     let found = conns.find(cx.rcu, head.protocol, head.source, head.destination);
     match (found, place) {
+        // A local address that is a virtual one too: requests to it wait for
+        // their hook.
+        (Some((_, Dir::In)), Place::Arriving) => Verdict::Accept(packet),
         (Some((entry, dir)), _) => forward::packet(cx, conns, packet, traits, &head, entry, dir),
         (None, Place::Local) => request::packet(cx, conns, packet, traits, &head),
         (None, _) => Verdict::Accept(packet),
@@ -164,6 +171,7 @@ fn fragment(cx: Context<'_>, packet: Packet, place: Place, ip: head::Ip) -> Verd
 }
 
 /// Whether a connection could be at `addr` as its local address.
+#[inline]
 fn is_local_address(cx: Context<'_>, addr: crate::conns::V4) -> bool {
     cx.ns.services.has_local(cx.rcu, addr)
 }

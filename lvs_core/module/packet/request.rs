@@ -64,8 +64,9 @@ pub(super) fn packet(
         Err(Some(other)) => other,
         Err(None) => return cx.drop(packet, DropReason::NoMemory),
     };
-    let snapshot = conns.step(entry, &head.segment(Dir::In), now(), timeouts);
-    forward::transmit(cx, packet, traits, head, &entry, snapshot, Dir::In)
+    let now = now();
+    let snapshot = conns.step(entry, &head.segment(Dir::In), now, timeouts);
+    forward::transmit(cx, packet, traits, head, &entry, snapshot, Dir::In, now)
 }
 
 /// Whether a TCP segment begins a connection.

@@ -28,19 +28,6 @@ u32 lvs_skb_traits(const struct sk_buff *skb)
 		LVS_SKB_GSO_FRAGLIST : 0);
 }
 
-/* Ours from here: no second look by our hooks, none by connection tracking,
- * and the receive time is not a time to send at.
- */
-void lvs_skb_mark_done(struct sk_buff *skb)
-{
-	skb->ipvs_property = 1;
-	nf_reset_ct(skb);
-	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
-	if (skb->dev)
-		skb_clear_tstamp(skb);
-	skb_orphan(skb);
-}
-
 int lvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
 {
 	return skb_cow_head(skb, headroom);
@@ -51,21 +38,18 @@ struct skb_shared_info *lvs_skb_shinfo(const struct sk_buff *skb)
 	return skb_shinfo(skb);
 }
 
-/* The device's sum over the whole packet is of bytes that have changed. */
-void lvs_skb_forget_checksum(struct sk_buff *skb)
-{
-	if (skb->ip_summed == CHECKSUM_COMPLETE)
-		skb->ip_summed = CHECKSUM_NONE;
-	skb_forward_csum(skb);
-}
-
 void lvs_skb_move_checksum_start(struct sk_buff *skb, int by)
 {
 	skb->csum_start += by;
 }
 
-void lvs_skb_set_headers(struct sk_buff *skb, unsigned int transport)
+/* The headers are others now. The device's sum over the whole packet is of
+ * bytes that have changed; a checksum that it has found right still is.
+ */
+void lvs_skb_rewritten(struct sk_buff *skb, unsigned int transport)
 {
+	if (skb->ip_summed == CHECKSUM_COMPLETE)
+		skb->ip_summed = CHECKSUM_NONE;
 	skb_reset_network_header(skb);
 	skb_set_transport_header(skb, transport);
 	skb_unset_mac_header(skb);
@@ -90,43 +74,14 @@ bool lvs_skb_fits(const struct sk_buff *skb, unsigned int mtu)
 	return skb->len <= mtu;
 }
 
-u16 lvs_skb_checksum_l4(struct sk_buff *skb, unsigned int offset, unsigned int len,
-			__be32 saddr, __be32 daddr, u8 protocol)
-{
-	return (__force u16)csum_tcpudp_magic(saddr, daddr, len, protocol,
-					      skb_checksum(skb, offset, len, 0));
-}
-
 u16 lvs_skb_checksum_icmp(struct sk_buff *skb, unsigned int offset)
 {
 	return (__force u16)csum_fold(skb_checksum(skb, offset, skb->len - offset, 0));
 }
 
-struct dst_entry *lvs_skb_dst(const struct sk_buff *skb)
-{
-	return skb_dst(skb);
-}
-
-void lvs_skb_dst_set_noref(struct sk_buff *skb, struct dst_entry *dst)
-{
-	skb_dst_drop(skb);
-	skb_dst_set_noref(skb, dst);
-}
-
-void lvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst)
-{
-	skb_dst_drop(skb);
-	skb_dst_set(skb, dst);
-}
-
 void lvs_skb_drop(struct sk_buff *skb)
 {
 	kfree_skb_reason(skb, SKB_DROP_REASON_NETFILTER_DROP);
-}
-
-struct net_device *lvs_skb_dev(const struct sk_buff *skb)
-{
-	return skb->dev;
 }
 
 struct sk_buff *lvs_alloc_skb(unsigned int headroom, unsigned int len, gfp_t flags)
@@ -159,11 +114,22 @@ void lvs_icmp4_send(struct sk_buff *skb, int type, int code, u32 info)
 	icmp_send(skb, type, code, htonl(info));
 }
 
-void lvs_ip4_send(struct net *net, struct sk_buff *skb)
+/* Ours from here: no second look by our hooks, none by connection tracking,
+ * and the receive time is not a time to send at.
+ */
+void lvs_ip4_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst)
 {
-	skb->protocol = htons(ETH_P_IP);
+	skb->ipvs_property = 1;
 	skb->ignore_df = 1;
-	NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_OUT, net, NULL, skb, NULL, skb_dst(skb)->dev, dst_output);
+	skb->protocol = htons(ETH_P_IP);
+	nf_reset_ct(skb);
+	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	if (skb->dev)
+		skb_clear_tstamp(skb);
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	skb_dst_set_noref(skb, dst);
+	NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_OUT, net, NULL, skb, NULL, dst->dev, dst_output);
 }
 
 struct dst_entry *lvs_ip4_route(struct net *net, __be32 daddr, __be32 saddr, u32 mark, u8 dsfield)

@@ -24,26 +24,18 @@ struct rtable;
 
 u32 lvs_skb_traits(const struct sk_buff *skb);
 u32 lvs_skb_mark(const struct sk_buff *skb);
-void lvs_skb_mark_done(struct sk_buff *skb);
 int lvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 struct skb_shared_info *lvs_skb_shinfo(const struct sk_buff *skb);
-void lvs_skb_forget_checksum(struct sk_buff *skb);
+void lvs_skb_rewritten(struct sk_buff *skb, unsigned int transport);
+void lvs_ip4_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst);
 void lvs_skb_move_checksum_start(struct sk_buff *skb, int by);
-void lvs_skb_set_headers(struct sk_buff *skb, unsigned int transport);
 void lvs_skb_gso_changed(struct sk_buff *skb);
 bool lvs_skb_fits(const struct sk_buff *skb, unsigned int mtu);
-u16 lvs_skb_checksum_l4(struct sk_buff *skb, unsigned int offset, unsigned int len,
-			__be32 saddr, __be32 daddr, u8 protocol);
 u16 lvs_skb_checksum_icmp(struct sk_buff *skb, unsigned int offset);
-struct dst_entry *lvs_skb_dst(const struct sk_buff *skb);
-void lvs_skb_dst_set_noref(struct sk_buff *skb, struct dst_entry *dst);
-void lvs_skb_dst_set(struct sk_buff *skb, struct dst_entry *dst);
 void lvs_skb_drop(struct sk_buff *skb);
-struct net_device *lvs_skb_dev(const struct sk_buff *skb);
 struct sk_buff *lvs_alloc_skb(unsigned int headroom, unsigned int len, gfp_t flags);
 int lvs_ip4_input_route(struct sk_buff *skb);
 void lvs_icmp4_send(struct sk_buff *skb, int type, int code, u32 info);
-void lvs_ip4_send(struct net *net, struct sk_buff *skb);
 struct dst_entry *lvs_ip4_route(struct net *net, __be32 daddr, __be32 saddr, u32 mark, u8 dsfield);
 bool lvs_dst_usable(struct dst_entry *dst);
 bool lvs_dst_is_local(const struct dst_entry *dst);

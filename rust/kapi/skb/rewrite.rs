@@ -101,19 +101,15 @@ impl Packet {
                 Rewritten::PLAIN
             }
         };
-        if !traits.checksum_is_partial() {
-            // SAFETY: Owned by the type invariant.
-            unsafe { bindings::lvs_skb_forget_checksum(self.as_ptr()) };
-        }
         if plan.tcp.is_some() && traits.is_fraglist() {
             // The kernel would carry addresses and ports over to the packets
             // of the list, but not what else has changed.
-            // SAFETY: As above.
+            // SAFETY: Owned by the type invariant.
             unsafe { bindings::lvs_skb_gso_changed(self.as_ptr()) };
         }
         // CAST: Inside the packet.
-        // SAFETY: As above.
-        unsafe { bindings::lvs_skb_set_headers(self.as_ptr(), l4.offset as u32) };
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_rewritten(self.as_ptr(), l4.offset as u32) };
         Ok(done)
     }
 
@@ -137,11 +133,8 @@ impl Packet {
         let len = self.len().min(576);
         apply_error(self.writable(len)?, offset, csum, plan)?;
         // CAST: Inside the packet.
-        // SAFETY: Owned by the type invariant (both calls).
-        unsafe {
-            bindings::lvs_skb_forget_checksum(self.as_ptr());
-            bindings::lvs_skb_set_headers(self.as_ptr(), offset as u32);
-        }
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_rewritten(self.as_ptr(), offset as u32) };
         Ok(())
     }
 
