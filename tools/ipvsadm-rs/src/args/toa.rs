@@ -28,7 +28,11 @@ pub(crate) fn who(words: &[String]) -> Result<Request, Failure> {
     };
     Ok(Request {
         action: Action::Who(endpoint(text)?),
-        format: format(&matches),
+        // Logs have numbers, and so has the answer.
+        format: Format {
+            numeric: true,
+            ..format(&matches)
+        },
     })
 }
 

@@ -34,6 +34,11 @@ impl Kernel<'_> {
         self.lvs.is_some()
     }
 
+    /// Adds a warning of our own to the kernel's.
+    pub(crate) fn add_warning(&mut self, text: &str) {
+        self.warnings.push(text.to_string());
+    }
+
     /// Takes the warnings so far.
     pub(crate) fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)

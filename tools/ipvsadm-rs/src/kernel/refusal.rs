@@ -121,9 +121,9 @@ fn sentence(operation: Operation, errno: i32, words: Option<&str>, lvs: bool) ->
         (Some(m), Some(words)) if m.words == Words::Append => {
             format!("{}: {}", m.what, ended(&continued(words)))
         }
-        (Some(m), Some(words)) if m.words == Words::Alone => ended(words),
+        (Some(m), Some(words)) if m.words == Words::Alone => alone(words),
         (Some(m), _) => format!("{}: {}.", m.what, m.todo),
-        (None, Some(words)) => ended(words),
+        (None, Some(words)) => alone(words),
         (None, None) => format!(
             "The kernel refused: {}; its log (`dmesg`) may say more.",
             system_words(errno)
@@ -137,6 +137,16 @@ fn ended(words: &str) -> String {
         words.to_string()
     } else {
         format!("{words}.")
+    }
+}
+
+/// Words that stand alone, as a sentence.
+fn alone(words: &str) -> String {
+    let words = ended(words);
+    let mut chars = words.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => words,
     }
 }
 

@@ -6,6 +6,7 @@ use super::Session;
 use crate::args::request::{Action, MasqOnly};
 use crate::failure::Failure;
 use crate::model::dest::{DestSettings, Method};
+use crate::model::laddr::LocalAddress;
 use crate::model::service::{ServiceKey, Settings};
 
 impl Session<'_, '_, '_> {
@@ -23,11 +24,13 @@ impl Session<'_, '_, '_> {
             Action::Clear => self.kernel.clear(),
             Action::AddDest(service, key, settings) => {
                 self.needs_lvs_for_fullnat(settings)?;
-                self.kernel.add_dest(service, key, settings)
+                self.kernel.add_dest(service, key, settings)?;
+                self.warn_without_local(service, settings)
             }
             Action::EditDest(service, key, settings) => {
                 self.needs_lvs_for_fullnat(settings)?;
-                self.kernel.edit_dest(service, key, settings)
+                self.kernel.edit_dest(service, key, settings)?;
+                self.warn_without_local(service, settings)
             }
             Action::DeleteDest(service, key) => self.kernel.delete_dest(service, key),
             Action::Zero(key) => self.kernel.zero(key.as_ref()),
@@ -81,5 +84,25 @@ impl Session<'_, '_, '_> {
             "--fullnat needs the lvs module, and the kernel runs stock ip_vs: \
              unload it (`ipvsadm -C`, `modprobe -r ip_vs`) and load lvs (`modprobe lvs`), or use -m.",
         ))
+    }
+
+    /// FULLNAT without a local address is accepted, because the address may
+    /// come later, as it may in a rules file.
+    fn warn_without_local(
+        &mut self,
+        service: &ServiceKey,
+        settings: &DestSettings,
+    ) -> Result<(), Failure> {
+        if settings.method != Method::FULLNAT || self.restoring {
+            return Ok(());
+        }
+        let locals = self.kernel.locals(None)?;
+        let usable = |l: &LocalAddress| l.service.is_none() || l.service == Some(*service);
+        if !locals.iter().any(usable) && self.kernel.locals(Some(service))?.is_empty() {
+            self.kernel.add_warning(
+                "the service has no local address yet, so its connections are refused and counted as no_local_address: add one with -P.",
+            );
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 //! Local addresses, owner by owner.
 
-use super::table::{self, Reading};
 use super::{style, Session};
 use crate::args::request::Request;
 use crate::failure::Failure;
@@ -38,15 +37,11 @@ impl Session<'_, '_, '_> {
         for local in self.kernel.locals(None)? {
             add(&mut owners, local);
         }
-        let reading = Reading {
-            nosort: false,
-            methods: false,
-        };
-        for service in table::services(&mut self.kernel, reading)? {
-            let known = owners.iter().any(|o| belongs(o, Some(&service.key)));
-            let has_some = service.extra.is_some_and(|e| e.local_addresses > 0);
-            if has_some && !known {
-                for local in self.kernel.locals(Some(&service.key))? {
+        // Asked of the family that anyone may ask.
+        for (key, extra) in self.kernel.extras()? {
+            let known = owners.iter().any(|o| belongs(o, Some(&key)));
+            if extra.local_addresses > 0 && !known {
+                for local in self.kernel.locals(Some(&key))? {
                     add(&mut owners, local);
                 }
             }

@@ -52,6 +52,7 @@ pub(crate) fn run(program: &str, words: &[String], streams: Streams<'_>) -> Resu
                     output: &mut output,
                     input: streams.input,
                     errors: streams.errors,
+                    restoring: false,
                 }
                 .perform(&request)?;
             }
@@ -75,6 +76,8 @@ struct Session<'s, 'o, 't> {
     output: &'s mut Output<'o>,
     input: &'s mut dyn Read,
     errors: &'s mut dyn Write,
+    /// Lines come from a rules file.
+    restoring: bool,
 }
 
 impl Session<'_, '_, '_> {

@@ -19,6 +19,7 @@ impl Session<'_, '_, '_> {
         let text = String::from_utf8_lossy(&bytes);
         let rules =
             rules::parse(&text, &System).map_err(|bad| bad.failure("Nothing was changed."))?;
+        self.restoring = true;
         for rule in rules {
             self.apply(&rule).map_err(|why| refused(rule, why))?;
         }
