@@ -47,7 +47,7 @@ cat /share/facts >/share/all
 sleep 1000 &
 (while :; do sleep 1; done) &
 exec 3>&-
-printf 'facts follow\n'; cat /share/all
+printf '\nfacts follow\n'; cat /share/all
 GOOD
 start=$SECONDS
 vm good SHARE="$scratch/share" TIMEOUT=250
