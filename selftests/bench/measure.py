@@ -22,6 +22,9 @@ def open_flows(path, flows):
     for cport in range(SPORT, SPORT + flows):
         if path.proto == "udp":
             seen.append(net.udp_pair(two, cport, dst, PORT, answer="out" in path.directions))
+        elif path.phase == "toa":
+            flow = BenchFlow(two, cport).open()
+            seen.append((flow.lip, flow.lport))
         elif "out" in path.directions:
             flow = BenchFlow(two, cport).established()
             seen.append((flow.lip, flow.lport))

@@ -115,6 +115,12 @@ def pktgen(ns, count, dst, sports, dports, src=None, srcs=None):
     return usec * 1000
 
 
+def plus(addr, n):
+    """The n-th address after addr."""
+    value = int.from_bytes(bytes(map(int, addr.split("."))), "big") + n
+    return ".".join(map(str, value.to_bytes(4, "big")))
+
+
 def udp_pair(two, cport, dst, dport, answer=True):
     """One datagram and its answer; returns where the server saw it come from."""
     two.client.send(Packet(CLIENT, dst, Udp(cport, dport, b"x" * 18)))

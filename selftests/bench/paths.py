@@ -15,6 +15,7 @@ class Path:
     peer = None
     tcp_state = True  # keeps TCP states, so that flows must be opened by hand
     directions = ("in", "out")
+    phase = "established"
 
     def __init__(self, proto):
         self.proto = proto  # "udp" or "tcp"
@@ -137,3 +138,10 @@ class Fullnat(Path):
 
     def after_flows(self, flows):
         self.only_port = flows[0][1]
+
+
+class FullnatToa(Fullnat):
+    """While the server has not answered yet: the option is written into every segment."""
+    name = "lvs FULLNAT, inserting TOA"
+    directions = ("in",)
+    phase = "toa"

@@ -177,11 +177,13 @@ class Flow:
 
     def to_server(self, packet, **how):
         self.w.client.send(packet, **how)
-        return self.w.server.recv(lambda p: p.dst == self.w.server.addr and p.proto == packet.l4.proto and not is_mark(p))
+        return self.w.server.recv(lambda p: p.dst == self.w.server.addr and isinstance(p.l4, Tcp) and p.l4.dport == self.vport
+                                  and self.lport in (None, p.l4.sport))
 
     def to_client(self, packet, **how):
         self.w.server.send(packet, **how)
-        return self.w.client.recv(lambda p: p.dst == self.caddr and p.proto == packet.l4.proto and not is_mark(p))
+        # The port, too: the director's own stack may have answered a stray packet of another port with a RST.
+        return self.w.client.recv(lambda p: p.dst == self.caddr and isinstance(p.l4, Tcp) and p.l4.dport == self.cport)
 
     def client_sends(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
         return self.to_server(self.client_packet(flags, seq, ack, payload, options, **ip))

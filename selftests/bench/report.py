@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""report.py DIRECTORY FILE...: makes performance.md and performance.svg of the rows that vm.py printed, says whether the goals
+are met, and exits non-zero when one is missed or a row is missing.
+"""
+import json
+import os
+import sys
+
+STOCK, OURS, FLOOR = "IPVS NAT", "lvs FULLNAT", "generator alone"
+
+
+def load(files):
+    rows = []
+    for name in files:
+        for line in open(name):
+            if line.startswith("{"):
+                rows.append(json.loads(line))
+    return rows
+
+
+def find(rows, **what):
+    return next((r for r in rows if all(r.get(k) == v for k, v in what.items()) and "error" not in r), None)
+
+
+def packet_table(rows):
+    out = ["| path | protocol | direction | flows | instructions a packet | above the generator | against stock IPVS NAT |",
+           "|---|---|---|---:|---:|---:|---:|"]
+    for r in (r for r in rows if r["part"] == "packet"):
+        place = f"| {r['path']} | {r['proto'].upper()} | {r['direction']} | {r['flows']} |"
+        if "error" in r:
+            out.append(f"{place} not measured | | |")
+            continue
+        floor = find(rows, part="packet", path=FLOOR, proto=r["proto"], direction=r["direction"])
+        ratio = against(rows, r)
+        above = f"{r['instructions'] - floor['instructions']:.0f}" if floor else ""
+        out.append(f"{place} {r['instructions']:.0f} | {above} | {f'{ratio:.3f}' if ratio else ''} |")
+    return out
+
+
+def against(rows, r):
+    peer = find(rows, part="packet", path=STOCK, proto=r["proto"], direction=r["direction"], flows=r["flows"])
+    return r["instructions"] / peer["instructions"] if peer else None
+
+
+def goals(rows):
+    """[(what, value, limit)]; a value of None was not measured."""
+    out = []
+    for proto in ("udp", "tcp"):
+        for direction in ("in", "out"):
+            for flows in (1, 1000):
+                r = find(rows, part="packet", path=OURS, proto=proto, direction=direction, flows=flows)
+                out.append((f"FULLNAT {proto.upper()} {direction}, {flows} flow{'s' * (flows > 1)}, against stock IPVS NAT", r and against(rows, r), 1.0))
+    r = find(rows, part="ports")
+    out.append(("a new connection at 95 % of the ports against 10 %", r and r["ratio"], 1.5))
+    for n in (200_000, 1_000_000):
+        r = find(rows, part="memory", path=OURS, connections=n)
+        out.append((f"bytes a connection at {n:,}", r and r["bytes"], 256))
+    ours, plain = find(rows, part="bulk", path=OURS), find(rows, part="bulk", path="ip_forward")
+    for way in ("up", "down"):
+        out.append((f"bulk TCP {way} against plain forwarding", ours and plain and ours[way] / plain[way], 1.05))
+    return out
+
+
+def others(rows):
+    out = []
+    new = [r for r in rows if r["part"] == "new" and "error" not in r]
+    if new:
+        out += ["", "## New connections", "", "One UDP datagram each, 30,000 of them; `again` is the same datagrams once more.", "",
+                "| path | instructions | again | difference |", "|---|---:|---:|---:|"]
+        out += [f"| {r['path']} | {r['instructions']:.0f} | {r['again']:.0f} | +{r['instructions'] - r['again']:.0f} |" for r in new]
+    for r in rows:
+        if r["part"] == "ports" and "error" not in r:
+            out += ["", "## Ports", "", "A new connection from a pool of 60,000 ports (one local address, one server):",
+                    f"{r['at10']:.0f} instructions with 10 % in use, {r['at95']:.0f} with 95 %: ratio {r['ratio']:.3f}."]
+    memory = [r for r in rows if r["part"] == "memory" and "error" not in r]
+    if memory:
+        out += ["", "## Memory", "", "Free memory before less free memory after, over the connections: objects, tables and port sets.", "",
+                "| path | connections | bytes each | slab objects |", "|---|---:|---:|---|"]
+        out += [f"| {r['path']} | {r['connections']:,} | {r['bytes']:.0f} | {', '.join(f'{k} {v}' for k, v in r['objects'].items())} |" for r in memory]
+    bulk = [r for r in rows if r["part"] == "bulk" and "error" not in r]
+    plain = find(rows, part="bulk", path="ip_forward")
+    if bulk and plain:
+        out += ["", "## Bulk TCP", "", "iperf3, thousands of instructions for each kilobyte that arrives, both ends included.", "",
+                "| path | up | down | against plain forwarding |", "|---|---:|---:|---|"]
+        out += [f"| {r['path']} | {r['up'] / 1000:.2f} | {r['down'] / 1000:.2f} | {r['up'] / plain['up']:.3f} / {r['down'] / plain['down']:.3f} |" for r in bulk]
+    return out
+
+
+COLOURS = {OURS: "#1b7837", STOCK: "#762a83"}
+
+
+def plot(rows):
+    """Bars: instructions above the generator, per protocol and direction."""
+    bars, y = [], 30
+    for proto in ("udp", "tcp"):
+        for direction in ("in", "out"):
+            floor = find(rows, part="packet", path=FLOOR, proto=proto, direction=direction)
+            group = [r for r in rows if r["part"] == "packet" and "error" not in r and (r["proto"], r["direction"]) == (proto, direction) and r["path"] != FLOOR]
+            if not floor or not group:
+                continue
+            bars.append(f'<text x="10" y="{y}" font-weight="bold">{proto.upper()} {direction}: instructions a packet above the generator</text>')
+            y += 8
+            for r in sorted(group, key=lambda r: r["instructions"]):
+                value = max(0, r["instructions"] - floor["instructions"])
+                name = r["path"] + (", 1000 flows" if r["flows"] == 1000 else "")
+                bars.append(f'<text x="250" y="{y + 11}" text-anchor="end">{name}</text>'
+                            f'<rect x="258" y="{y}" width="{value / 16:.0f}" height="14" fill="{COLOURS.get(r["path"], "#999999")}"/>'
+                            f'<text x="{264 + value / 16:.0f}" y="{y + 11}">{value:.0f}</text>')
+                y += 18
+            y += 24
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="820" height="{y}" font-family="sans-serif" font-size="12">'
+            f'<rect width="100%" height="100%" fill="white"/>' + "\n".join(bars) + "</svg>\n")
+
+
+def main():
+    directory, rows = sys.argv[1], load(sys.argv[2:])
+    kernel = next((r for r in rows if r["part"] == "kernel"), {"release": "?", "cmdline": "?"})
+    results = goals(rows)
+    lines = ["# Performance", "",
+             "Made by `make bench`; do not edit. Cost is counted in instructions: under QEMU's `-icount shift=0,sleep=off` the guest's clock",
+             "advances a nanosecond an instruction, so elapsed time is an instruction count, and repeats agree within 0.3 %. Three",
+             "namespaces joined by veth, `client - director - server`; pktgen sends 60-byte packets, the other end counts them at its",
+             "ingress and drops them; every packet must arrive. TCP rows turn pktgen's datagrams into segments at the director's",
+             "ingress, which is part of their generator. Counts do not see caches or contention.", "",
+             f"Kernel {kernel['release']}, `{kernel['cmdline']}`.", "", "![Instructions a packet](performance.svg)", "", "## Goals", "",
+             "| what | measured | goal | |", "|---|---:|---:|---|"]
+    for what, value, limit in results:
+        verdict = "not measured" if value is None else "met" if value <= limit else "**missed**"
+        lines.append(f"| {what} | {'' if value is None else f'{value:.3f}' if value < 10 else f'{value:.0f}'} | {limit} | {verdict} |")
+    lines += ["", "## Established flows", ""] + packet_table(rows) + others(rows)
+    failed = [r for r in rows if "error" in r]
+    open(os.path.join(directory, "performance.md"), "w").write("\n".join(lines) + "\n")
+    open(os.path.join(directory, "performance.svg"), "w").write(plot(rows))
+    for r in failed:
+        print("not measured:", r)
+    print("\n".join(lines[lines.index("## Goals"):]))
+    missed = sum(1 for _, v, limit in results if v is None or v > limit)
+    print(f"bench: {len(results) - missed} goals met, {missed} missed")
+    sys.exit(1 if missed or failed else 0)
+
+
+main()

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Runs inside the counting virtual machine: measures the parts named on the command line and prints one JSON object a line.
+
+    vm.py udp tcp new ports memory bulk [few]
+
+`few` sends a tenth of the packets, to see that everything works.
+"""
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import measure  # noqa: E402
+import net  # noqa: E402
+import paths  # noqa: E402
+from paths import PORT, Dropped, Flowtable, Forwarded, Fullnat, FullnatToa, Nft, Redirected, Stock, StockDr  # noqa: E402
+
+FEW = "few" in sys.argv
+COUNT = 10_000 if FEW else 100_000
+EVERY = [(Dropped, 1), (Redirected, 1), (Flowtable, 1), (Forwarded, 1), (Stock, 1), (Stock, 1000), (Nft, 1), (Fullnat, 1), (Fullnat, 1000)]
+
+
+def say(**row):
+    print(json.dumps(row), flush=True)
+
+
+def attempt(function, **what):
+    """A row that fails says so and does not stop the others."""
+    try:
+        say(**what, **function())
+    except Exception as e:
+        say(**what, error=f"{e} {traceback.format_tb(e.__traceback__)[-1].strip()}"[-600:])
+
+
+def packets(proto):
+    rows = [(kind, d, n) for kind, n in EVERY for d in ("in", "out")]
+    rows.append((StockDr, "in", 1))
+    if proto == "tcp":
+        rows.append((FullnatToa, "in", 1))
+    for kind, direction, flows in rows:
+        attempt(lambda: {"instructions": measure.row(kind, proto, direction, flows, COUNT)},
+                part="packet", path=kind.name, proto=proto, direction=direction, flows=flows)
+
+
+def distinct(n):
+    """pktgen arguments for n datagrams that are n connections: it counts address and port up together, and their
+    numbers have no common divisor."""
+    ports = 251
+    return dict(srcs=("10.64.0.1", net.plus("10.64.0.1", n // ports + 1)), sports=(20000, 20000 + ports - 1))
+
+
+def new_connections():
+    for kind in (Stock, Nft, Fullnat):
+        def cost():
+            net.up()
+            path = kind("udp")
+            path.setup(**({"ports": (1024, 65535)} if kind is Fullnat else {}))
+            net.sink("server")
+            n = 3000 if FEW else 30_000
+            before = net.sunk("server")
+            spent = net.pktgen("client", n, net.VIP, dports=(PORT, PORT), **distinct(n))
+            if net.sunk("server") - before != n:
+                raise RuntimeError(f"{net.sunk('server') - before} of {n} arrived")
+            again = net.pktgen("client", n, net.VIP, dports=(PORT, PORT), **distinct(n))
+            return {"instructions": spent / n, "again": again / n}
+        attempt(cost, part="new", path=kind.name)
+
+
+def ports():
+    """A new connection when a tenth of a pool of 60,000 ports is in use, and at 95 %."""
+    def cost():
+        net.up()
+        Fullnat("udp").setup(ports=(5000, 64999))
+        net.sink("server")
+        out, done, sample = {}, 0, 2000
+        for percent in (10, 95):
+            fill = 60_000 * percent // 100 - done
+            net.pktgen("client", fill, net.VIP, sports=(10_000, 60_000), dports=(PORT, PORT), srcs=(net.plus("10.64.0.1", percent * 1000),) * 2 if fill <= 50_001
+                       else (net.plus("10.64.0.1", percent * 1000), net.plus("10.64.0.1", percent * 1000 + 1)))
+            done += fill
+            spent = net.pktgen("client", sample, net.VIP, sports=(10_000, 10_000 + sample - 1), dports=(PORT, PORT),
+                               srcs=(net.plus("10.96.0.1", percent),) * 2)
+            done += sample
+            out[f"at{percent}"] = spent / sample
+        arrived = net.sunk("server")
+        if arrived != done:
+            raise RuntimeError(f"{arrived} of {done} arrived")
+        return dict(out, ratio=out["at95"] / out["at10"])
+    attempt(cost, part="ports", path=Fullnat.name)
+
+
+def memory():
+    for kind in (Fullnat, Stock):
+        for conns in ([20_000] if FEW else [200_000, 1_000_000]):
+            attempt(lambda: bytes_each(kind, conns), part="memory", path=kind.name, connections=conns)
+
+
+def bytes_each(kind, conns):
+    net.up()
+    path = kind("udp")
+    if kind is Fullnat:
+        path.setup(ports=(1024, 65535))
+    else:
+        path.setup()
+    # As many servers as their ports demand, all of them at the same neighbour.
+    servers = conns // 60_000 + 1
+    tool = "ipvsadm-rs" if kind is Fullnat else "ipvsadm"
+    method = "--fullnat" if kind is Fullnat else "-m"
+    mac = net.mac("server", "eth0")
+    for i in range(servers):
+        net.sh(f"ip neigh replace 10.2.0.{20 + i} lladdr {mac} dev server nud permanent; "
+               f"{tool} -a -u {net.VIP}:{PORT} -r 10.2.0.{20 + i}:{PORT} {method}", "director")
+    net.sink("server")
+    net.sh("echo 3 >/proc/sys/vm/drop_caches")
+    before = available()
+    net.pktgen("client", conns, net.VIP, dports=(PORT, PORT), **distinct(conns))
+    arrived = net.sunk("server")
+    net.sh("echo 3 >/proc/sys/vm/drop_caches")
+    used = before - available()
+    slab = net.sh("grep -E '^(lvs_|ip_vs_conn)' /proc/slabinfo || true").split("\n")
+    sizes = {s.split()[0]: int(s.split()[3]) for s in slab if s}
+    if arrived != conns:
+        raise RuntimeError(f"{arrived} of {conns} connections")
+    return {"bytes": used / conns, "objects": sizes}
+
+
+def available():
+    fields = dict(line.split(":") for line in open("/proc/meminfo"))
+    return 1024 * (int(fields["MemFree"].split()[0]) + int(fields["Buffers"].split()[0]) + int(fields["Cached"].split()[0]))
+
+
+def bulk():
+    """iperf3 between real sockets: everything it costs, both ends included, less what the CPU was idle."""
+    size = "40M" if FEW else "600M"
+    for kind in (Forwarded, Fullnat, Stock):
+        def cost():
+            net.up()
+            if kind is Fullnat:
+                net.sh(f"modprobe lvs; ipvsadm-rs -A -t {net.VIP}:5201 -s rr; ipvsadm-rs -P -t {net.VIP}:5201 -z {net.LIP}; "
+                       f"ipvsadm-rs -a -t {net.VIP}:5201 -r 10.2.0.2:5201 --fullnat", "director")
+            elif kind is Stock:
+                net.sh(f"modprobe -i ip_vs; ipvsadm -A -t {net.VIP}:5201 -s rr; ipvsadm -a -t {net.VIP}:5201 -r 10.2.0.2:5201 -m", "director")
+            target = "10.2.0.2" if kind is Forwarded else net.VIP
+            net.sh("iperf3 -s -D --logfile /dev/null; for i in $(seq 500); do ss -Hltn sport = :5201 | grep -q . && break; sleep 0.02; done", "server")
+            out = {}
+            for name, flag in (("up", ""), ("down", "-R")):
+                idle, start = idle_ns(), time.monotonic_ns()
+                report = json.loads(net.sh(f"iperf3 -c {target} -n {size} {flag} -J", "client"))
+                spent = time.monotonic_ns() - start - (idle_ns() - idle)
+                out[name] = spent / report["end"]["sum_received"]["bytes"] * 1e6
+            net.sh("for p in $(ip netns pids server); do kill $p; done")
+            return out
+        attempt(cost, part="bulk", path=kind.name)
+
+
+def idle_ns():
+    ticks = open("/proc/stat").readline().split()
+    return (int(ticks[4]) + int(ticks[5])) * 10_000_000
+
+
+PARTS = {"udp": lambda: packets("udp"), "tcp": lambda: packets("tcp"), "new": new_connections, "ports": ports, "memory": memory, "bulk": bulk}
+say(part="kernel", release=os.uname().release, cmdline=open("/proc/cmdline").read().strip())
+for part in sys.argv[1:]:
+    if part in PARTS:
+        PARTS[part]()
