@@ -220,8 +220,7 @@ impl Conns {
             dest.closed(false);
             if let Some(local) = local {
                 local.closed();
-                self.spaces
-                    .release(&triple, conn.local.port, None, now());
+                self.spaces.release(&triple, conn.local.port, None, now());
             }
             match error {
                 lvs_table::InsertError::Exists(other) => Some(other),
@@ -304,10 +303,11 @@ impl Conns {
                 _ => Due::At(wheel_tick(now).wrapping_add(1)),
             }
         };
-        self.table
-            .expire(now.get() / lvs_engine::time::TICKS_PER_SECOND, due, |entry| {
-                self.ended(entry)
-            });
+        self.table.expire(
+            now.get() / lvs_engine::time::TICKS_PER_SECOND,
+            due,
+            |entry| self.ended(entry),
+        );
         self.spaces.tidy(now);
         // No memory now: the chains get longer, and the next turn tries again.
         let _ = self.table.grow();
@@ -345,5 +345,4 @@ impl Conns {
     ) -> bool {
         self.table.for_each_in(rcu, index, each)
     }
-
 }

@@ -42,7 +42,11 @@ pub(crate) struct DestSettings {
 
 impl Dest {
     /// May sleep.
-    pub(crate) fn new(real: End, settings: DestSettings, service_stats: Arc<Stats>) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        real: End,
+        settings: DestSettings,
+        service_stats: Arc<Stats>,
+    ) -> Result<Arc<Self>> {
         let dest = Self {
             real,
             weight: AtomicU32::new(0),
@@ -63,7 +67,8 @@ impl Dest {
     /// Changes the settings; connections keep the method they began with.
     pub(crate) fn change(&self, settings: DestSettings) {
         self.weight.store(settings.weight, Relaxed);
-        self.method.store(u32::from(settings.method.number()), Relaxed);
+        self.method
+            .store(u32::from(settings.method.number()), Relaxed);
         self.upper.store(settings.upper, Relaxed);
         self.lower.store(settings.lower, Relaxed);
         // The way there may be another one now.

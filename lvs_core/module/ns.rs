@@ -5,11 +5,11 @@
 use crate::{
     conns::{Connection, Conns},
     control,
+    expiry::Expiry,
     packet,
     services::Services,
     settings::Settings,
     stats::Stats,
-    expiry::Expiry,
 };
 use kernel::{prelude::*, static_lock_class, sync::Arc, sync::SetOnce};
 use lvs_engine::{
@@ -37,7 +37,9 @@ static CACHE: rcu::Cell<Arc<lvs_table::Cache<Connection>>> = rcu::Cell::empty();
 
 /// Keeps the slab cache of connections for all namespaces. To be dropped when
 /// their state is gone.
-pub(crate) struct Cache(#[expect(dead_code, reason = "held for its drop")] Arc<lvs_table::Cache<Connection>>);
+pub(crate) struct Cache(
+    #[expect(dead_code, reason = "held for its drop")] Arc<lvs_table::Cache<Connection>>,
+);
 
 impl Cache {
     /// Makes it. May sleep.

@@ -148,9 +148,7 @@ impl Service {
 
 /// A copy of a published list, with room for one more. The caller is the only
 /// writer.
-fn copy<T: Send + Sync>(
-    list: &rcu::Cell<Vec<Arc<T>>>,
-) -> Result<Vec<Arc<T>>, ConfigError> {
+fn copy<T: Send + Sync>(list: &rcu::Cell<Vec<Arc<T>>>) -> Result<Vec<Arc<T>>, ConfigError> {
     // Memory first: a read section must not sleep.
     let len = list.read(&ReadLock::new()).map_or(0, |list| list.len());
     let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)
@@ -262,7 +260,11 @@ impl Services {
         let config = request.add(key, self.find(key).is_some())?;
         let (protocol, virt) = v4_address(key).ok_or(ConfigError::Family)?;
         let pool = lists.pool(key)?;
-        if pool.members(&ReadLock::new()).iter().any(|l| l.addr == virt.addr) {
+        if pool
+            .members(&ReadLock::new())
+            .iter()
+            .any(|l| l.addr == virt.addr)
+        {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
         let module = Reference::take(&<crate::LocalModule as ModuleMetadata>::THIS_MODULE)
@@ -393,9 +395,7 @@ impl Services {
             None => Dest::new(real, settings(config), service.stats.clone())
                 .map_err(|_| ConfigError::NoMemory)?,
         };
-        dests
-            .push_within(dest)
-            .map_err(|_| ConfigError::NoMemory)?;
+        dests.push_within(dest).map_err(|_| ConfigError::NoMemory)?;
         service.publish(dests)
     }
 
@@ -523,7 +523,11 @@ impl Services {
     }
 
     /// Lets a service opt out of FULLNAT. May sleep.
-    pub(crate) fn set_masq_only(&self, key: ServiceKey, masq_only: bool) -> Result<(), ConfigError> {
+    pub(crate) fn set_masq_only(
+        &self,
+        key: ServiceKey,
+        masq_only: bool,
+    ) -> Result<(), ConfigError> {
         self.known(key)?.set_masq_only(masq_only);
         Ok(())
     }
@@ -535,7 +539,10 @@ impl Services {
         let only = key.map(|key| self.known(key)).transpose()?;
         let rcu = ReadLock::new();
         for service in lists.services.iter() {
-            if only.as_ref().is_none_or(|only| only.serial == service.serial) {
+            if only
+                .as_ref()
+                .is_none_or(|only| only.serial == service.serial)
+            {
                 service.stats.clear();
                 for dest in service.dests(&rcu) {
                     dest.stats.clear();
@@ -632,4 +639,3 @@ fn v4_end(end: AnyEndpoint) -> Option<End> {
         AnyAddr::V6(_) => None,
     }
 }
-

@@ -82,7 +82,9 @@ impl Spaces {
     }
 
     fn bucket(&self, triple: &Triple) -> Option<&SpinLockBh<Vec<Space>>> {
-        let hash = self.key.endpoint(triple.protocol, triple.local, triple.real);
+        let hash = self
+            .key
+            .endpoint(triple.protocol, triple.local, triple.real);
         // CAST: Widening.
         self.buckets.get(hash as usize % BUCKETS)
     }

@@ -30,8 +30,8 @@
     unused_imports
 )]
 pub(crate) mod bindings {
-    use ::kernel::ffi;
     pub(crate) use ::kernel::bindings::*;
+    use ::kernel::ffi;
 
     type __kernel_size_t = usize;
     type __kernel_ssize_t = isize;

@@ -111,7 +111,9 @@ impl<T> Mutex<T> {
     }
 
     /// Waits for it. May sleep.
-    pub fn lock(&self) -> kernel::sync::lock::Guard<'_, T, kernel::sync::lock::mutex::MutexBackend> {
+    pub fn lock(
+        &self,
+    ) -> kernel::sync::lock::Guard<'_, T, kernel::sync::lock::mutex::MutexBackend> {
         self.0.lock()
     }
 }

@@ -6,11 +6,7 @@
 
 use crate::{bindings, net::Net, rcu, skb::Packet};
 use core::{ffi::c_void, marker::PhantomData};
-use kernel::{
-    error::to_result,
-    prelude::*,
-    sync::Arc,
-};
+use kernel::{error::to_result, prelude::*, sync::Arc};
 
 /// Where on an IPv4 packet's way through the host a hook stands.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
 use crate::bindings;
-use core::ptr::NonNull;
 use crate::gfp::Gfp;
+use core::ptr::NonNull;
 use kernel::prelude::*;
 
 /// `N` counters for each CPU.

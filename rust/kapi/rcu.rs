@@ -13,11 +13,7 @@ use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, Ordering},
 };
-use kernel::{
-    alloc::AllocError,
-    prelude::*,
-    types::NotThreadSafe,
-};
+use kernel::{alloc::AllocError, prelude::*, types::NotThreadSafe};
 
 /// Evidence that this CPU is inside an RCU read section.
 ///
@@ -142,7 +138,9 @@ impl<T: Send + Sync> Boxed<T> {
         )?;
         // INVARIANT: The node is live and owned by nothing else.
         // SAFETY: A box's pointer is never null.
-        Ok(Self(unsafe { NonNull::new_unchecked(KBox::into_raw(node)) }))
+        Ok(Self(unsafe {
+            NonNull::new_unchecked(KBox::into_raw(node))
+        }))
     }
 
     fn into_raw(self) -> *mut Node<T> {

@@ -26,7 +26,13 @@ impl Route {
     /// an address of this host. Any context.
     ///
     /// `None`: no route, or no memory.
-    pub fn ip4(net: &Net, destination: Ipv4Addr, source: Ipv4Addr, mark: u32, tos: u8) -> Option<Self> {
+    pub fn ip4(
+        net: &Net,
+        destination: Ipv4Addr,
+        source: Ipv4Addr,
+        mark: u32,
+        tos: u8,
+    ) -> Option<Self> {
         // SAFETY: The namespace is live; the addresses are plain numbers.
         let dst = unsafe {
             bindings::lvs_ip4_route(net.as_ptr(), be32(destination), be32(source), mark, tos)

@@ -7,10 +7,8 @@
 mod icmp;
 mod rewrite;
 
-
 pub use icmp::Answer;
 pub use rewrite::{RewriteError, Rewritten, L4};
-
 
 use crate::{bindings, gfp::Gfp, net::Net, rcu, route::Route};
 use core::{mem::ManuallyDrop, ptr::NonNull, slice};
@@ -141,7 +139,8 @@ impl Packet {
             return true;
         }
         // SAFETY: Owned; the function is for any offset inside the packet.
-        offset <= self.len() && unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), offset) } == 0
+        offset <= self.len()
+            && unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), offset) } == 0
     }
 
     /// Its length from the network header on, in bytes.

@@ -58,7 +58,6 @@ impl<T> Cache<T> {
         NonNull::new(unsafe { bindings::kmem_cache_alloc_noprof(self.0.as_ptr(), gfp.raw()) })
             .map(NonNull::cast)
     }
-
 }
 
 /// Gives an object's memory back to the cache that it came from, whichever

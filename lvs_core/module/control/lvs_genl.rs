@@ -59,6 +59,7 @@ impl Handler for Lvs {
         op(cmd::GET_LADDR, Does::Dump, Right::Anyone),
         op(cmd::GET_CONN, Does::Dump, Right::Anyone),
         op(cmd::GET_DROPS, Does::Do, Right::Anyone),
+        op(cmd::GET_EVENTS, Does::Do, Right::Anyone),
     ];
 
     fn doit(request: &Request<'_>) -> Result<(), Refusal> {
@@ -76,6 +77,7 @@ impl Handler for Lvs {
                 ns.delete_local(owner(request)?, addr).map_err(refusal)
             }
             cmd::GET_DROPS => request.reply(cmd::GET_DROPS, |out| lvs_reply::drops(ns, out)),
+            cmd::GET_EVENTS => request.reply(cmd::GET_EVENTS, |out| lvs_reply::events(ns, out)),
             _ => Err(EOPNOTSUPP.into()),
         }
     }

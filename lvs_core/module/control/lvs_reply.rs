@@ -20,7 +20,7 @@ use kernel::prelude::*;
 use lvs_engine::{
     config::ConfigError,
     conn::Method,
-    drop_reason::DropReason,
+    drop_reason::{DropReason, Event},
     service::ServiceKey, //
 };
 use lvs_kapi::{
@@ -68,14 +68,26 @@ pub(super) fn info(ns: &Ns, out: &mut Writer<'_>) -> Result {
 /// Why packets were dropped, and how many.
 pub(super) fn drops(ns: &Ns, out: &mut Writer<'_>) -> Result {
     for (reason, dropped) in DropReason::ALL.iter().zip(ns.drops()) {
-        out.nest(attr::DROP, |out| {
-            out.u32(drop::ID, count(reason.id()))?;
-            out.string(drop::NAME, reason.name())?;
-            out.string(drop::HINT, reason.hint())?;
-            out.bytes(drop::COUNT, &dropped.to_ne_bytes())
-        })?;
+        counter(reason.id(), reason.name(), reason.hint(), dropped, out)?;
     }
     Ok(())
+}
+
+/// What happened to packets that were not dropped, and to how many.
+pub(super) fn events(ns: &Ns, out: &mut Writer<'_>) -> Result {
+    for (event, seen) in Event::ALL.iter().zip(ns.events()) {
+        counter(event.id(), event.name(), event.hint(), seen, out)?;
+    }
+    Ok(())
+}
+
+fn counter(id: usize, name: &str, hint: &str, value: u64, out: &mut Writer<'_>) -> Result {
+    out.nest(attr::DROP, |out| {
+        out.u32(drop::ID, count(id))?;
+        out.string(drop::NAME, name)?;
+        out.string(drop::HINT, hint)?;
+        out.bytes(drop::COUNT, &value.to_ne_bytes())
+    })
 }
 
 /// What names a service.

@@ -41,10 +41,12 @@ pub(super) fn packet(
         }
     }
     if dir == Dir::In {
-        match entry
-            .conn
-            .admit(before, &segment, entry.dest.status(), cx.ns.settings.reuse())
-        {
+        match entry.conn.admit(
+            before,
+            &segment,
+            entry.dest.status(),
+            cx.ns.settings.reuse(),
+        ) {
             Admission::Continue => {}
             Admission::Drop(reason) => return cx.drop(packet, reason),
             Admission::Reschedule => {
@@ -62,7 +64,10 @@ pub(super) fn packet(
 
 /// Rewrites and sends a packet in the state that it met.
 #[inline]
-#[expect(clippy::too_many_arguments, reason = "one call of the packet path, in registers")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the packet path, in registers"
+)]
 pub(super) fn transmit(
     cx: Context<'_>,
     packet: Packet,
@@ -83,7 +88,13 @@ pub(super) fn transmit(
             } else {
                 0
             });
-            let job = Job { packet, traits, head, plan, grows };
+            let job = Job {
+                packet,
+                traits,
+                head,
+                plan,
+                grows,
+            };
             entry
                 .dest
                 .with_route(cx.net, cx.rcu, conn.local.addr, move |route| {
@@ -94,7 +105,13 @@ pub(super) fn transmit(
             let plan = conn.plan_out(head.flags());
             let mark = packet.mark();
             let route = Route::ip4(cx.net, conn.client.addr, conn.virt.addr, mark, 0);
-            let job = Job { packet, traits, head, plan, grows: 0 };
+            let job = Job {
+                packet,
+                traits,
+                head,
+                plan,
+                grows: 0,
+            };
             route.map(|route| job.run(cx, &route))
         }
     };
@@ -198,9 +215,9 @@ pub(super) fn reason(error: RewriteError) -> DropReason {
         RewriteError::Header(Error::TtlExpired) => DropReason::TtlExceeded,
         RewriteError::Header(Error::TooLong) => DropReason::TooLong,
         RewriteError::Header(Error::DataOffset | Error::Options(_)) => DropReason::BadHeader,
-        RewriteError::Header(
-            Error::NotAnError | Error::Embedded(_) | Error::EmbeddedTransport,
-        ) => DropReason::BadIcmp,
+        RewriteError::Header(Error::NotAnError | Error::Embedded(_) | Error::EmbeddedTransport) => {
+            DropReason::BadIcmp
+        }
     }
 }
 

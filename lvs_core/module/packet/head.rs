@@ -50,9 +50,7 @@ impl Head {
     #[inline]
     pub(super) fn parse(packet: &mut Packet) -> Result<Self, NotOurs> {
         let len = packet.len();
-        let bytes = packet
-            .pull(len.min(ENOUGH))
-            .map_err(|_| NotOurs::Other)?;
+        let bytes = packet.pull(len.min(ENOUGH)).map_err(|_| NotOurs::Other)?;
         let ip = V4::parse(bytes).map_err(|_| NotOurs::Other)?;
         let protocol = match ip.protocol {
             1 if ip.fragment.is_none() => return Err(NotOurs::Icmp(ip)),

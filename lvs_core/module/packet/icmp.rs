@@ -6,11 +6,7 @@
 //! goes on to the client. One from the client's side is about a packet from
 //! the virtual address and goes on to the server.
 
-use super::{
-    forward::reason,
-    head::Ip,
-    Context, Place,
-};
+use super::{forward::reason, head::Ip, Context, Place};
 use crate::conns::{End, V4};
 use lvs_engine::{
     conn::{Dir, Protocol},

@@ -159,7 +159,10 @@ fn lease<'r>(
             local: local.addr,
             real: dest.real,
         };
-        match conns.spaces.lease(triple, &ranges, random::u32(), usable(cx, &triple)) {
+        match conns
+            .spaces
+            .lease(triple, &ranges, random::u32(), usable(cx, &triple))
+        {
             Ok(lease) => return Ok((local, lease)),
             Err(Refusal::NoMemory) => return Err(DropReason::NoMemory),
             Err(Refusal::Exhausted(port)) => {
@@ -170,7 +173,10 @@ fn lease<'r>(
     // All are full: one that is over but for its wait makes room.
     let (local, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
     if conns.evict(cx.rcu, &triple, port) {
-        if let Ok(lease) = conns.spaces.lease(triple, &ranges, random::u32(), usable(cx, &triple)) {
+        if let Ok(lease) = conns
+            .spaces
+            .lease(triple, &ranges, random::u32(), usable(cx, &triple))
+        {
             cx.ns.happened(Event::PortTakenFromTimeWait);
             return Ok((local, lease));
         }

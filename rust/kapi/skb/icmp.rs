@@ -26,7 +26,9 @@ impl Packet {
     /// ICMP allow. The packet must still be as it came. Any context.
     pub fn answer(&mut self, answer: Answer) {
         let (kind, code, info) = match answer {
-            Answer::PortUnreachable => (bindings::ICMP_DEST_UNREACH, bindings::ICMP_PORT_UNREACH, 0),
+            Answer::PortUnreachable => {
+                (bindings::ICMP_DEST_UNREACH, bindings::ICMP_PORT_UNREACH, 0)
+            }
             Answer::FragmentationNeeded { mtu } => {
                 (bindings::ICMP_DEST_UNREACH, bindings::ICMP_FRAG_NEEDED, mtu)
             }

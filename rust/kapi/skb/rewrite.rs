@@ -172,7 +172,10 @@ impl Packet {
         mtu: u32,
     ) -> Result<Rewritten, RewriteError> {
         let spare = MAX_LEN.saturating_sub(self.len());
-        let header = self.pull(end)?.get(place.l4_offset..end as usize).ok_or(Unavailable)?;
+        let header = self
+            .pull(end)?
+            .get(place.l4_offset..end as usize)
+            .ok_or(Unavailable)?;
         let view = tcp::Header::parse(header).map_err(|_| rewrite::Error::DataOffset)?;
         let (old, is_syn) = (view.option_bytes(), view.flags().syn());
         let old_len = old.len();

@@ -32,6 +32,9 @@ pub mod cmd {
     pub const GET_CONN: u8 = 8;
     /// Reads the drop counters.
     pub const GET_DROPS: u8 = 9;
+    /// Counts of what happened to packets that were not dropped (do); a reply
+    /// like that of [`GET_DROPS`].
+    pub const GET_EVENTS: u8 = 10;
 }
 
 /// Top-level attributes, all nests.
