@@ -10,7 +10,9 @@ use crate::{
 };
 use kapi::{
     cursor::Cursor,
-    genl::{self, Attrs, Does, Dump, Halt, Op, Policy, Refusal, Request, Right, Strictness, Writer},
+    genl::{
+        self, Attrs, Does, Dump, Halt, Op, Policy, Refusal, Request, Right, Strictness, Writer,
+    },
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_kapi as kapi;
@@ -62,9 +64,10 @@ impl genl::Handler for Toa {
     ];
 
     fn doit(request: &Request<'_>) -> Result<(), Refusal> {
-        let namespace = NAMESPACES
-            .find(request.net())
-            .ok_or(Refusal::new(ENODEV, c"this network namespace is going away"))?;
+        let namespace = NAMESPACES.find(request.net()).ok_or(Refusal::new(
+            ENODEV,
+            c"this network namespace is going away",
+        ))?;
         match request.command() {
             cmd::GET_STATS => request.reply(cmd::GET_STATS, |out| stats(&namespace, out)),
             cmd::GET_CONFIG => request.reply(cmd::GET_CONFIG, |out| config(&namespace, out)),
@@ -146,9 +149,14 @@ fn kinds(bytes: &[u8]) -> Result<KindSet, Refusal> {
 }
 
 fn prefix(attrs: &Attrs<'_>) -> Result<Prefix, Refusal> {
-    const ADDRESS: Refusal = Refusal::new(EINVAL, c"a trusted source has an address of 4 or 16 bytes");
+    const ADDRESS: Refusal =
+        Refusal::new(EINVAL, c"a trusted source has an address of 4 or 16 bytes");
     let bytes = attrs.bytes(trusted::ADDR).ok_or(ADDRESS)?;
-    let family = if bytes.len() == 4 { Family::V4 } else { Family::V6 };
+    let family = if bytes.len() == 4 {
+        Family::V4
+    } else {
+        Family::V6
+    };
     let addr = family.read(bytes).ok_or(ADDRESS)?;
     // As the segments' sources are written.
     let addr = addr.to_canonical();

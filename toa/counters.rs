@@ -91,7 +91,9 @@ impl Counter {
                 "answers left alone because the peer is not the one that sent the option \
                  (a BPF program, or connect() on an accepted socket)"
             }
-            Counter::NoRoom => "IPv6 clients of IPv4 sockets, whose addresses have no room for them",
+            Counter::NoRoom => {
+                "IPv6 clients of IPv4 sockets, whose addresses have no room for them"
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ impl Namespace {
         let rcu = rcu::ReadLock::new();
         self.trusted
             .read(&rcu)
-            .map_or(true, |trusted| trusted.contains(source))
+            .is_none_or(|trusted| trusted.contains(source))
     }
 
     /// Shows the trusted sources to `look`. Any context.

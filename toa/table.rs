@@ -58,9 +58,12 @@ struct Entry {
     next: Link<Entry>,
     socket: SockId,
     known: Known,
-    /// There is an alias of this flow, by its peer and `local`.
-    alias: Option<Flow>,
+    /// There is an alias of this flow. Boxed, as few entries have one.
+    alias: Option<KBox<Flow>>,
 }
+
+// A server has as many of them as connections.
+const _: () = assert!(size_of::<Entry>() <= 64);
 
 struct Alias {
     next: Link<Alias>,
@@ -141,21 +144,26 @@ impl Table {
         stored.map_err(|_| NotStored::NoMemory)
     }
 
-    fn try_insert(&self, socket: SockId, known: Known, alias: Option<Flow>) -> Result {
-        let entry = Entry {
-            next: None,
-            socket,
-            known,
-            alias,
-        };
-        let entry = KBox::new(entry, Gfp::Atomic.flags())?;
-        if let Some(flow) = alias {
+    fn try_insert(&self, socket: SockId, known: Known, flow: Option<Flow>) -> Result {
+        let atomic = Gfp::Atomic.flags();
+        let mut entry = KBox::new(
+            Entry {
+                next: None,
+                socket,
+                known,
+                alias: None,
+            },
+            atomic,
+        )?;
+        if let Some(flow) = flow {
+            entry.alias = Some(KBox::new(flow, atomic)?);
             let next = None;
-            let alias = KBox::new(Alias { next, flow, socket }, Gfp::Atomic.flags())?;
+            let alias = KBox::new(Alias { next, flow, socket }, atomic)?;
             self.forget_alias(&flow, |_| true);
             push(&mut *self.alias_bucket(&flow).ok_or(EINVAL)?.lock(), alias);
         }
-        push(&mut *self.socket_bucket(socket).ok_or(EINVAL)?.lock(), entry);
+        let bucket = self.socket_bucket(socket).ok_or(EINVAL)?;
+        push(&mut *bucket.lock(), entry);
         Ok(())
     }
 
@@ -194,15 +202,17 @@ impl Table {
             return false;
         };
         self.entries.fetch_sub(1, Relaxed);
-        if let Some(flow) = entry.alias {
-            self.forget_alias(&flow, |alias| alias.socket == socket);
+        if let Some(flow) = &entry.alias {
+            self.forget_alias(flow, |alias| alias.socket == socket);
         }
         true
     }
 
     fn forget_alias(&self, flow: &Flow, which: impl Fn(&Alias) -> bool) {
         if let Some(bucket) = self.alias_bucket(flow) {
-            take(&mut bucket.lock(), |alias| alias.flow == *flow && which(alias));
+            take(&mut bucket.lock(), |alias| {
+                alias.flow == *flow && which(alias)
+            });
         }
     }
 }
@@ -221,9 +231,7 @@ impl Drop for Table {
 
 fn buckets<T, const N: usize>() -> Result<Buckets<T, N>> {
     KVBox::init(
-        init_array_from_fn(|_| {
-            SpinLockBh::new(None, c"toa bucket", kernel::static_lock_class!())
-        }),
+        init_array_from_fn(|_| SpinLockBh::new(None, c"toa bucket", kernel::static_lock_class!())),
         GFP_KERNEL,
     )
 }

@@ -26,7 +26,8 @@ use kapi::{
     accept::AcceptProbe,
     genl, //
     getname::PeerNames,
-    netns, rcu,
+    netns,
+    rcu,
     tracepoint::EndProbe,
 };
 use kernel::{prelude::*, sync::Arc};
@@ -89,7 +90,9 @@ impl kernel::Module for Toa {
 /// Says what to do when a function cannot be probed.
 fn say_why(error: &Error) {
     if *error == EBUSY {
-        pr_err!("cannot attach: set kernel.ftrace_enabled to 1, or a live patch has inet_getname\n");
+        pr_err!(
+            "cannot attach: set kernel.ftrace_enabled to 1, or a live patch has inet_getname\n"
+        );
     } else {
         pr_err!("cannot attach: this kernel lacks a function that is to be watched ({error:?})\n");
     }

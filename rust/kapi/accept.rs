@@ -82,9 +82,16 @@ impl<'a> Segment<'a> {
 ///
 /// Dropping waits for handlers that are running.
 pub struct AcceptProbe<T: Accepted> {
-    // Dropped before the handler.
-    _entries: [Entry; 2],
-    _handler: Arc<T>,
+    // Dropped before what it points at.
+    _entry: Entry,
+    _watch: KBox<Watch<T>>,
+}
+
+/// What the callback works with.
+struct Watch<T> {
+    /// The address of `tcp_child_process`.
+    child_process: c_ulong,
+    handler: Arc<T>,
 }
 
 impl<T: Accepted> AcceptProbe<T> {
@@ -95,76 +102,59 @@ impl<T: Accepted> AcceptProbe<T> {
     /// `ENOENT` when the kernel lacks one of the functions; `EBUSY` when
     /// tracing is switched off (`kernel.ftrace_enabled=0`); `ENOMEM`.
     pub fn new(handler: Arc<T>) -> Result<Self> {
-        let private: *mut c_void = Arc::as_ptr(&handler).cast_mut().cast();
-        let watch = |name, callback| {
-            let address = ftrace::address_of(name)?;
-            // SAFETY: The callbacks take their arguments as the prototypes,
-            // asserted in helpers/probes.c, have them; `private` is the
-            // handler, which is dropped after the entries.
-            unsafe { Entry::new(address, Purpose::Watch, callback, private) }
+        let child_process = ftrace::address_of(c"tcp_child_process")?;
+        let addresses = [child_process, ftrace::address_of(c"tcp_init_transfer")?];
+        let watch = Watch {
+            child_process,
+            handler,
         };
+        let watch = KBox::new(watch, GFP_KERNEL)?;
+        let private: *mut c_void = core::ptr::from_ref(&*watch).cast_mut().cast();
+        // SAFETY: The callback takes the arguments as the prototypes, asserted
+        // in helpers/probes.c, have them; `private` is dropped after the entry.
+        let entry = unsafe { Entry::new(addresses, Purpose::Watch, on_entry::<T>, private) }?;
         Ok(Self {
-            _entries: [
-                watch(c"tcp_child_process", on_child::<T>)?,
-                watch(c"tcp_init_transfer", on_transfer::<T>)?,
-            ],
-            _handler: handler,
+            _entry: entry,
+            _watch: watch,
         })
     }
 }
 
-/// `tcp_child_process(parent, child, skb)` is entered.
+/// `tcp_child_process(parent, child, skb)` or `tcp_init_transfer(sk, op, skb)`
+/// is entered.
 ///
 /// # Safety
 ///
 /// For ftrace.
-unsafe extern "C" fn on_child<T: Accepted>(
-    _: c_ulong,
-    _: c_ulong,
-    ops: *mut bindings::ftrace_ops,
-    regs: *mut bindings::ftrace_regs,
-) {
-    // SAFETY: Arguments 1 and 2 of that function (both calls).
-    let (child, skb) = unsafe { (ftrace::argument(regs, 1), ftrace::argument(regs, 2)) };
-    // SAFETY: The child is whole, and locked by the caller of the function.
-    let child = unsafe { Sock::from_raw(child as *mut bindings::sock) };
-    // SAFETY: The handler outlives the entry; the segment the call.
-    unsafe { tell::<T>(ops, child, skb) };
-}
-
-/// `tcp_init_transfer(sk, op, skb)` is entered.
-///
-/// # Safety
-///
-/// For ftrace.
-unsafe extern "C" fn on_transfer<T: Accepted>(
-    _: c_ulong,
+unsafe extern "C" fn on_entry<T: Accepted>(
+    ip: c_ulong,
     _: c_ulong,
     ops: *mut bindings::ftrace_ops,
     regs: *mut bindings::ftrace_regs,
 ) {
-    // SAFETY: Arguments 0 and 2 of that function (both calls).
-    let (sk, skb) = unsafe { (ftrace::argument(regs, 0), ftrace::argument(regs, 2)) };
-    // SAFETY: The socket is whole, and the caller of the function has it to
-    // itself.
-    let sk = unsafe { Sock::from_raw(sk as *mut bindings::sock) };
-    // Without a segment: a connection that `repair` restores.
-    if skb != 0 && sk.is_fastopen_child() {
-        // SAFETY: As in `on_child`.
-        unsafe { tell::<T>(ops, sk, skb) };
+    // SAFETY: The private data outlive the entry.
+    let watch = unsafe { &*ftrace::private(ops).cast::<Watch<T>>() };
+    let child_process = ftrace::is_in(ip, watch.child_process);
+    // SAFETY: The socket is argument 1 of the first function, 0 of the other;
+    // the segment is argument 2 of both.
+    let (sk, skb) = unsafe {
+        (
+            ftrace::argument(regs, child_process.into()),
+            ftrace::argument(regs, 2),
+        )
+    };
+    // SAFETY: The socket is whole, and the caller of the function has it
+    // locked or to itself.
+    let child = unsafe { Sock::from_raw(sk as *mut bindings::sock) };
+    // `tcp_init_transfer` is also for connections that we have opened, for
+    // those that `tcp_child_process` has shown already, and, without a
+    // segment, for those that are restored from a checkpoint.
+    if skb == 0 || !(child_process || child.is_fastopen_child()) {
+        return;
     }
-}
-
-/// # Safety
-///
-/// For the callbacks above: `ops` have a `T` as private data, `skb` is the
-/// segment that the watched function was called with.
-unsafe fn tell<T: Accepted>(ops: *mut bindings::ftrace_ops, child: &Sock, skb: c_ulong) {
-    // SAFETY: The handler is kept until the entry is gone.
-    let handler = unsafe { &*ftrace::private(ops).cast::<T>() };
-    // SAFETY: The segment is live during the call and has passed
-    // `tcp_v4_rcv` or `tcp_v6_rcv`.
+    // SAFETY: The segment is live during the call and has passed `tcp_v4_rcv`
+    // or `tcp_v6_rcv`.
     if let Some(segment) = unsafe { Segment::new(skb as *const bindings::sk_buff) } {
-        handler.accepted(child, &segment);
+        watch.handler.accepted(child, &segment);
     }
 }

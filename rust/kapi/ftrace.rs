@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Being called when the kernel enters one of its functions.
+//! Being called when the kernel enters some of its functions.
 //!
-//! One [`Entry`] watches one function through an `ftrace_ops` of its own. That
+//! One [`Entry`] watches two functions through an `ftrace_ops` of its own. That
 //! needs no shadow stack and no allocation per task, cannot be reached twice
 //! on the way into one call, and leaves no call out: the ops are marked
 //! permanent, so that `kernel.ftrace_enabled=0` is refused (`EBUSY`) while one
@@ -50,6 +50,15 @@ pub(crate) fn address_of(name: &'static CStr) -> Result<c_ulong> {
     }
 }
 
+/// Whether the call site `ip`, as a callback gets it, is that of the function
+/// at `address`: the site is the first instruction, or the second where the
+/// first is `endbr64`.
+#[inline]
+pub(crate) fn is_in(ip: c_ulong, address: c_ulong) -> bool {
+    // Functions are aligned to 16 bytes.
+    ip.wrapping_sub(address) < 16
+}
+
 /// Argument number `n`, counted from 0, of the call that is being entered.
 ///
 /// # Safety
@@ -92,7 +101,7 @@ pub(crate) fn synchronize_tasks() {
     unsafe { bindings::synchronize_rcu_tasks() };
 }
 
-/// A function is watched for as long as this lives.
+/// Functions are watched for as long as this lives.
 ///
 /// # Invariants
 ///
@@ -105,20 +114,21 @@ unsafe impl Send for Entry {}
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    /// Watches the function at `address`. May sleep.
+    /// Watches the functions at `addresses`. They share one entry because
+    /// removing one waits for several grace periods. May sleep.
     ///
     /// # Errors
     ///
-    /// `EINVAL` or `ENOENT` when ftrace does not know the function, `EBUSY`
+    /// `EINVAL` or `ENOENT` when ftrace does not know one of them, `EBUSY`
     /// when tracing is switched off (`kernel.ftrace_enabled=0`) or somebody
-    /// else redirects the function, `ENOMEM`.
+    /// else redirects one, `ENOMEM`.
     ///
     /// # Safety
     ///
-    /// `callback` must be sound, with this `private` and the function's
-    /// prototype in mind, from now until the entry has been dropped.
+    /// `callback` must be sound, with this `private` and the functions'
+    /// prototypes in mind, from now until the entry has been dropped.
     pub(crate) unsafe fn new(
-        address: c_ulong,
+        mut addresses: [c_ulong; 2],
         purpose: Purpose,
         callback: Callback,
         private: *mut c_void,
@@ -137,9 +147,18 @@ impl Entry {
             ..Default::default()
         };
         let ops = KBox::new(Opaque::new(ops), GFP_KERNEL)?;
-        // SAFETY: The ops are on the heap and not yet registered.
-        to_result(unsafe { bindings::ftrace_set_filter_ip(ops.get(), address, 0, 0) })?;
-        // SAFETY: The filter names one function; for the callback the caller
+        let count = addresses.len() as c_uint; // CAST: 2.
+                                               // SAFETY: The ops are on the heap and not yet registered; the array
+                                               // has that many addresses.
+        to_result(unsafe {
+            bindings::ftrace_set_filter_ips(ops.get(), addresses.as_mut_ptr(), count, 0, 0)
+        })
+        .inspect_err(|_| {
+            // One of the addresses may be in the filter.
+            // SAFETY: Not registered.
+            unsafe { bindings::ftrace_free_filter(ops.get()) };
+        })?;
+        // SAFETY: The filter is not empty, which would mean all functions; for the callback the caller
         // has promised. The box is not moved out of before it is unregistered.
         if let Err(error) = to_result(unsafe { bindings::register_ftrace_function(ops.get()) }) {
             // SAFETY: Not registered; the filter was set above.

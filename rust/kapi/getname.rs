@@ -21,7 +21,7 @@ use core::{
     ptr,
 };
 use kernel::{
-    ffi::{c_int, c_ulong, c_void},
+    ffi::{c_int, c_ulong},
     prelude::*,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
@@ -55,7 +55,7 @@ static SHARED: Atomic<*mut Shared> = Atomic::new(ptr::null_mut());
 ///
 /// Dropping waits for calls that are under way.
 pub struct PeerNames {
-    entries: Option<[Entry; 2]>,
+    entry: Option<Entry>,
     shared: Pin<KBox<Shared>>,
 }
 
@@ -82,27 +82,19 @@ impl PeerNames {
         }
         // From here dropping undoes everything.
         let mut names = Self {
-            entries: None,
+            entry: None,
             shared,
         };
-        let redirect = |address: unsafe extern "C" fn(_, _, _) -> _, ours: Getname| {
-            let address: Getname = address;
-            // SAFETY: `on_getname` redirects to `ours`, which has the same
-            // prototype (asserted in helpers/probes.c) and does what the
-            // original does; `drop` waits until it has been left.
-            unsafe {
-                Entry::new(
-                    address as usize as c_ulong,
-                    Purpose::Redirect,
-                    on_getname,
-                    ours as *mut c_void,
-                )
-            }
-        };
-        names.entries = Some([
-            redirect(bindings::inet_getname, inet_getname)?,
-            redirect(bindings::inet6_getname, inet6_getname)?,
-        ]);
+        let addresses = [
+            address(bindings::inet_getname),
+            address(bindings::inet6_getname),
+        ];
+        // SAFETY: `on_getname` redirects each to a function of ours with the
+        // same prototype (asserted in helpers/probes.c), which does what the
+        // original does; `drop` waits until it has been left.
+        let entry =
+            unsafe { Entry::new(addresses, Purpose::Redirect, on_getname, ptr::null_mut()) };
+        names.entry = Some(entry?);
         Ok(names)
     }
 }
@@ -112,7 +104,7 @@ impl Drop for PeerNames {
         // No more calls are redirected, and those that were are past their
         // first instructions: unregistering waits for tasks to sleep or
         // return, and nothing before `read_lock` sleeps.
-        self.entries = None;
+        self.entry = None;
         SHARED.store(ptr::null_mut(), Relaxed);
         // Those that use the handler.
         self.shared.calls.synchronize();
@@ -121,8 +113,12 @@ impl Drop for PeerNames {
     }
 }
 
-type Getname =
-    unsafe extern "C" fn(*mut bindings::socket, *mut bindings::sockaddr, c_int) -> c_int;
+type Getname = unsafe extern "C" fn(*mut bindings::socket, *mut bindings::sockaddr, c_int) -> c_int;
+
+fn address(function: Getname) -> c_ulong {
+    // CAST: A pointer to a function as a number.
+    function as usize as c_ulong
+}
 
 /// `inet_getname(sock, uaddr, peer)` or its IPv6 twin is entered.
 ///
@@ -130,9 +126,9 @@ type Getname =
 ///
 /// For ftrace.
 unsafe extern "C" fn on_getname(
-    _: c_ulong,
+    ip: c_ulong,
     parent: c_ulong,
-    ops: *mut bindings::ftrace_ops,
+    _: *mut bindings::ftrace_ops,
     regs: *mut bindings::ftrace_regs,
 ) {
     // SAFETY: Arguments 0 and 2 of these functions (both calls).
@@ -148,8 +144,12 @@ unsafe extern "C" fn on_getname(
     let socket = unsafe { Sock::from_raw(sk) };
     // SAFETY: No requirement.
     if (socket.is_tcp() || socket.is_mptcp()) && !unsafe { bindings::lvs_is_own_text(parent) } {
-        // SAFETY: The private data is the function that `new` chose.
-        unsafe { ftrace::redirect(regs, ftrace::private(ops) as c_ulong) };
+        let ours = match ftrace::is_in(ip, address(bindings::inet6_getname)) {
+            true => address(inet6_getname),
+            false => address(inet_getname),
+        };
+        // SAFETY: Of the same prototype, and left before it goes (`drop`).
+        unsafe { ftrace::redirect(regs, ours) };
     }
 }
 

@@ -116,7 +116,12 @@ impl Flow {
         // CAST: As in `SockId::hash`.
         let net = self.net as u64;
         let ports = u64::from(self.local.port) << 16 | u64::from(self.peer.port);
-        key.hash4([net ^ ports, ports, fold(self.local.addr), fold(self.peer.addr)])
+        key.hash4([
+            net ^ ports,
+            ports,
+            fold(self.local.addr),
+            fold(self.peer.addr),
+        ])
     }
 }
 
