@@ -15,6 +15,7 @@ mod hash;
 mod locals;
 mod ns;
 mod packet;
+mod service;
 mod services;
 mod settings;
 mod spaces;

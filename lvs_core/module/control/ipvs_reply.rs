@@ -4,7 +4,7 @@
 //! the attributes is stock's.
 
 use super::{addr::padded, stats::Figures};
-use crate::{dests::Dest, ns::Ns, services::Service};
+use crate::{dests::Dest, ns::Ns, service::Service};
 use kernel::prelude::*;
 use lvs_engine::service::ServiceKey;
 use lvs_kapi::{

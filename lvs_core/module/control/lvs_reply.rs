@@ -13,7 +13,7 @@ use crate::{
     dests::Dest,
     locals::{Local, Pool},
     ns::Ns,
-    services::Service, //
+    service::Service, //
 };
 use core::{net::IpAddr, sync::atomic::Ordering::Relaxed};
 use kernel::prelude::*;

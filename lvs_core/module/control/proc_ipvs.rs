@@ -12,7 +12,7 @@ use crate::{
     conns::{now, Connection},
     dests::Dest,
     ns::Ns,
-    services::Service,
+    service::Service,
     stats::Totals, //
 };
 use kernel::{

@@ -8,7 +8,7 @@ use crate::{
     conns::{now, Conns, End, NewConnection, V4},
     dests::Dest,
     locals::Local,
-    services::Service,
+    service::Service,
     spaces::{Lease, Refusal, Triple},
 };
 use kernel::{fmt, prelude::*, sync::Arc};

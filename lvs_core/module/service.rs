@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A virtual service: what clients talk to.
+
+use crate::{conns::End, dests::Dest, locals::Pool, stats::Stats};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use kernel::{prelude::*, static_lock_class, sync::Arc, ModuleMetadata};
+use lvs_engine::{
+    config::ConfigError,
+    conn::{Method, Protocol},
+    dest, laddr,
+    sched::Candidates,
+    service::{ServiceConfig, ServiceKey},
+};
+use lvs_kapi::{
+    gfp::Gfp,
+    lock::SpinLockBh,
+    module::Reference,
+    random,
+    rcu::{self, ReadLock},
+    vec::Vec,
+};
+
+/// A virtual service. It holds the module, so that it is not unloaded with
+/// services configured.
+pub(crate) struct Service {
+    pub(crate) protocol: Protocol,
+    pub(crate) virt: End,
+    config: SpinLockBh<ServiceConfig>,
+    cursor: AtomicU64,
+    /// Oldest first.
+    dests: rcu::Cell<Vec<Arc<Dest>>>,
+    /// Its local addresses; they belong to its key and outlive it.
+    pub(crate) pool: Arc<Pool>,
+    masq_only: AtomicBool,
+    pub(crate) stats: Arc<Stats>,
+    /// Grows with every service made: the place in listings.
+    pub(crate) serial: u64,
+    _module: Reference,
+}
+
+/// The destinations of a service as the schedulers see them.
+struct Choice<'a>(&'a [Arc<Dest>]);
+
+impl Candidates for Choice<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn weight(&self, index: usize) -> u32 {
+        self.0.get(index).map_or(0, |dest| dest.weight())
+    }
+
+    fn is_overloaded(&self, _index: usize) -> bool {
+        false
+    }
+}
+
+impl Service {
+    /// Without destinations as yet. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// The module is going away; no memory.
+    pub(crate) fn new(
+        protocol: Protocol,
+        virt: End,
+        config: ServiceConfig,
+        pool: Arc<Pool>,
+        serial: u64,
+    ) -> Result<Self, ConfigError> {
+        let module = Reference::take(&<crate::LocalModule as ModuleMetadata>::THIS_MODULE)
+            .ok_or(ConfigError::GoingAway)?;
+        Ok(Self {
+            protocol,
+            virt,
+            config: SpinLockBh::new(config, c"lvs_service", static_lock_class!()),
+            cursor: AtomicU64::new(random::u64()),
+            dests: rcu::Cell::empty(),
+            pool,
+            masq_only: AtomicBool::new(false),
+            stats: shared(Stats::new().map_err(|_| ConfigError::NoMemory)?)?,
+            serial,
+            _module: module,
+        })
+    }
+
+    /// Changes what it is set to. Any context.
+    pub(crate) fn change(&self, config: ServiceConfig) {
+        *self.config.lock() = config;
+    }
+
+    /// What names it.
+    pub(crate) fn key(&self) -> ServiceKey {
+        ServiceKey::Address {
+            protocol: u16::from(self.protocol.number()),
+            addr: self.virt.addr.into(),
+            port: self.virt.port,
+        }
+    }
+
+    pub(crate) fn config(&self) -> ServiceConfig {
+        *self.config.lock()
+    }
+
+    /// The destinations, oldest first. Any context.
+    pub(crate) fn dests<'r>(&'r self, rcu: &'r ReadLock) -> &'r [Arc<Dest>] {
+        self.dests.read(rcu).map_or(&[], |dests| dests)
+    }
+
+    /// Who gets the next connection. Any context.
+    pub(crate) fn schedule<'r>(&'r self, rcu: &'r ReadLock) -> Option<&'r Arc<Dest>> {
+        let dests = self.dests(rcu);
+        let scheduler = self.config().scheduler;
+        loop {
+            let cursor = self.cursor.load(Relaxed);
+            let pick = scheduler.pick(cursor, &Choice(dests))?;
+            let taken = self
+                .cursor
+                .compare_exchange(cursor, pick.cursor, Relaxed, Relaxed);
+            if taken.is_ok() {
+                return dests.get(pick.index);
+            }
+        }
+    }
+
+    /// Whether its destinations stay with NAT though there are local
+    /// addresses.
+    pub(crate) fn is_masq_only(&self) -> bool {
+        self.masq_only.load(Relaxed)
+    }
+
+    pub(crate) fn set_masq_only(&self, masq_only: bool) {
+        self.masq_only.store(masq_only, Relaxed);
+    }
+
+    /// The pool that its connections take local addresses from.
+    pub(crate) fn pool<'r>(&'r self, default: &'r Pool, rcu: &'r ReadLock) -> Option<&'r Pool> {
+        let (own, other) = (self.pool.members(rcu).len(), default.members(rcu).len());
+        Some(match laddr::pool(own, other)? {
+            laddr::Pool::Service => &self.pool,
+            laddr::Pool::Default => default,
+        })
+    }
+
+    /// How packets reach a destination from now on.
+    pub(crate) fn method(&self, dest: &Dest, default: &Pool, rcu: &ReadLock) -> Method {
+        let has_local = self.pool(default, rcu).is_some();
+        dest::in_effect(dest.configured(), has_local, self.is_masq_only())
+    }
+
+    /// The destination at an address. Any context.
+    pub(crate) fn find_dest(&self, real: End) -> Option<Arc<Dest>> {
+        let rcu = ReadLock::new();
+        self.dests(&rcu)
+            .iter()
+            .find(|dest| dest.real == real)
+            .cloned()
+    }
+
+    /// A copy of the list with room for one more.
+    pub(crate) fn copy_dests(&self) -> Result<Vec<Arc<Dest>>, ConfigError> {
+        copy(&self.dests)
+    }
+
+    /// Makes `dests` the destinations. One writer at a time.
+    pub(crate) fn publish(&self, dests: Vec<Arc<Dest>>) -> Result<(), ConfigError> {
+        let dests = rcu::Boxed::new(dests, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
+        self.dests.replace(Some(dests));
+        Ok(())
+    }
+}
+
+/// A copy of a published list, with room for one more. The caller is the only
+/// writer.
+pub(crate) fn copy<T: Send + Sync>(
+    list: &rcu::Cell<Vec<Arc<T>>>,
+) -> Result<Vec<Arc<T>>, ConfigError> {
+    // Memory first: a read section must not sleep.
+    let len = list.read(&ReadLock::new()).map_or(0, |list| list.len());
+    let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)
+        .map_err(|_| ConfigError::NoMemory)?;
+    let rcu = ReadLock::new();
+    for item in list.read(&rcu).map_or(&[][..], |list| list) {
+        copy.push_within(item.clone())
+            .map_err(|_| ConfigError::NoMemory)?;
+    }
+    Ok(copy)
+}
+
+/// On the heap, counted. May sleep.
+pub(crate) fn shared<T>(value: T) -> Result<Arc<T>, ConfigError> {
+    Arc::new(value, GFP_KERNEL).map_err(|_| ConfigError::NoMemory)
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is written of services: one writer at a time has it.
+
+use crate::{
+    conns::End,
+    dests::Dest,
+    locals::Pool,
+    service::{shared, Service},
+};
+use kernel::sync::Arc;
+use lvs_engine::{config::ConfigError, service::ServiceKey};
+use lvs_kapi::{gfp::Gfp, random, vec::Vec};
+
+/// What the mutex guards: all that is written, in the order of listings.
+#[derive(Default)]
+pub(super) struct Lists {
+    pub(super) services: Vec<Arc<Service>>,
+    /// The pools of services' keys, also of services that are not there.
+    pub(super) pools: Vec<(ServiceKey, Arc<Pool>)>,
+    /// Destinations that were removed and still have connections: added
+    /// again, they get them back.
+    pub(super) removed: Vec<(ServiceKey, Arc<Dest>)>,
+    pub(super) serial: u64,
+}
+
+impl Lists {
+    /// The pool that belongs to a key.
+    pub(super) fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
+        if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == key) {
+            return Ok(pool.clone());
+        }
+        let pool = shared(Pool::new(random::u32()))?;
+        self.pools
+            .push((key, pool.clone()), Gfp::Kernel)
+            .map_err(|_| ConfigError::NoMemory)?;
+        Ok(pool)
+    }
+
+    /// A destination is removed from its service.
+    pub(super) fn retire(&mut self, key: ServiceKey, dest: &Arc<Dest>) {
+        dest.set_available(false);
+        // The route holds a device.
+        dest.forget_route();
+        // No memory to remember it: added again, it is a new one.
+        let _ = self.removed.push((key, dest.clone()), Gfp::Atomic);
+    }
+
+    /// The destination, if it was removed and still has connections.
+    pub(super) fn revive(&mut self, key: ServiceKey, real: End) -> Option<Arc<Dest>> {
+        let index = self
+            .removed
+            .iter()
+            .position(|(known, dest)| *known == key && dest.real == real)?;
+        self.removed.swap_remove(index).map(|(_, dest)| dest)
+    }
+}
