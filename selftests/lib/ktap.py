@@ -69,7 +69,7 @@ def one(number, name, function):
     except BaseException as e:  # a fact that fails in any way is a failed fact
         ok = False
         note("".join(traceback.format_exception(e)[-3:]) if not isinstance(e, AssertionError) else
-             f"{e}\n{traceback.format_tb(e.__traceback__)[-1]}")
+             f"{e}\nat " + " < ".join(f"{os.path.basename(t.filename)}:{t.lineno}" for t in reversed(traceback.extract_tb(e.__traceback__)[1:])))
         note(sh("explain", check=False)[-4000:])
     signal.alarm(0)
     tail = tail or f"{(time.monotonic() - start) * 1000:.0f} ms"

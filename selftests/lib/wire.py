@@ -177,8 +177,9 @@ class Flow:
 
     def to_server(self, packet, **how):
         self.w.client.send(packet, **how)
-        return self.w.server.recv(lambda p: p.dst == self.w.server.addr and isinstance(p.l4, Tcp) and p.l4.dport == self.vport
-                                  and self.lport in (None, p.l4.sport))
+        # Its own port or, before that is known, a SYN: the director's own stack may have reset something else.
+        return self.w.server.recv(lambda p: p.dst == self.w.server.addr and isinstance(p.l4, Tcp)
+                                  and (p.l4.sport == self.lport if self.lport else "S" in p.l4.flags))
 
     def to_client(self, packet, **how):
         self.w.server.send(packet, **how)
