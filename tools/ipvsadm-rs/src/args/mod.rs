@@ -22,18 +22,36 @@ use crate::failure::Failure;
 use crate::names::Names;
 use request::Request;
 
-/// Understands the words after the program's name.
-pub(crate) fn parse(words: &[String], names: &dyn Names) -> Result<Request, Failure> {
-    match words.first().map(String::as_str) {
-        None => Ok(Request::list_all()),
-        Some("who") => toa::who(words.get(1..).unwrap_or_default()),
-        Some("toa") => toa::toa(words.get(1..).unwrap_or_default()),
-        Some(_) => {
-            let words = split::prepare(words)?;
-            let matches = options::command()
-                .try_get_matches_from(words)
-                .map_err(|e| refuse::sentence(&e))?;
-            build::request(&matches, names)
+/// Understands lines of words. Made once for a whole rules file: listing the
+/// options for clap costs more than reading a line.
+pub(crate) struct Parser<'n> {
+    command: clap::Command,
+    names: &'n dyn Names,
+}
+
+impl<'n> Parser<'n> {
+    /// A parser that asks `names` about hosts and ports.
+    pub(crate) fn new(names: &'n dyn Names) -> Self {
+        Self {
+            command: options::command(),
+            names,
+        }
+    }
+
+    /// Understands the words after the program's name.
+    pub(crate) fn parse(&mut self, words: &[String]) -> Result<Request, Failure> {
+        match words.first().map(String::as_str) {
+            None => Ok(Request::list_all()),
+            Some("who") => toa::who(words.get(1..).unwrap_or_default()),
+            Some("toa") => toa::toa(words.get(1..).unwrap_or_default()),
+            Some(_) => {
+                let words = split::prepare(words)?;
+                let matches = self
+                    .command
+                    .try_get_matches_from_mut(words)
+                    .map_err(|e| refuse::sentence(&e))?;
+                build::request(&matches, self.names)
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use lvs_wire::netlink::ipvs::svc_flags;
 use super::stats::Stats;
 
 /// Address family of a service, as the kernel numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Family {
     /// `AF_INET`
     V4,
@@ -53,7 +53,7 @@ impl Family {
 }
 
 /// IP protocol number of a service or connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Protocol(pub(crate) u16);
 
 impl Protocol {
@@ -96,7 +96,7 @@ impl Protocol {
 }
 
 /// What tells one service from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum ServiceKey {
     /// A protocol, address and port.
     Address {

@@ -5,7 +5,7 @@
 //! program's name.
 
 use crate::args::request::{Action, Request};
-use crate::args::{self};
+use crate::args::Parser;
 use crate::failure::Failure;
 use crate::names::Names;
 
@@ -46,13 +46,14 @@ impl BadLine {
 
 /// Understands every line, or none.
 pub(crate) fn parse(text: &str, names: &dyn Names) -> Result<Vec<Rule>, BadLine> {
+    let mut parser = Parser::new(names);
     let mut rules = Vec::new();
     for (line, text) in (1_usize..).zip(text.lines()) {
         let words = words(text);
         if words.is_empty() {
             continue;
         }
-        let request = request(&words, names).map_err(|why| BadLine {
+        let request = request(&words, &mut parser).map_err(|why| BadLine {
             line,
             text: text.trim().to_string(),
             why,
@@ -91,8 +92,8 @@ fn unsign_mark(words: &mut [String]) {
     }
 }
 
-fn request(words: &[String], names: &dyn Names) -> Result<Request, Failure> {
-    let request = args::parse(words, names)?;
+fn request(words: &[String], parser: &mut Parser<'_>) -> Result<Request, Failure> {
+    let request = parser.parse(words)?;
     match request.action {
         Action::Restore => Err(Failure::usage(
             "-R cannot stand in a rules file: it reads one.",

@@ -14,7 +14,7 @@ mod toa;
 use std::io::{Read, Write};
 
 use crate::args::request::{Action, Request};
-use crate::args::{self, help};
+use crate::args::{help, Parser};
 use crate::failure::Failure;
 use crate::kernel::Kernel;
 use crate::names::{Names, Numbers, System};
@@ -36,7 +36,7 @@ pub(crate) struct Streams<'s> {
 
 /// Carries out the words after the program's name.
 pub(crate) fn run(program: &str, words: &[String], streams: Streams<'_>) -> Result<(), Failure> {
-    let request = args::parse(words, &System)?;
+    let request = Parser::new(&System).parse(words)?;
     let mut output = Output::new(streams.output);
     match &request.action {
         Action::Help => output.text(&help::usage(program))?,

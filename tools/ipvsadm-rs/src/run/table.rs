@@ -2,6 +2,8 @@
 
 //! The whole table: services, destinations and what lvs adds to both.
 
+use std::collections::HashMap;
+
 use crate::failure::Failure;
 use crate::kernel::Kernel;
 use crate::model::dest::{Dest, DestKey, Methods};
@@ -21,9 +23,9 @@ pub(super) struct Reading {
 pub(super) fn services(kernel: &mut Kernel<'_>, reading: Reading) -> Result<Vec<Service>, Failure> {
     let mut list = kernel.services()?;
     if kernel.is_lvs() {
-        let extras = kernel.extras()?;
+        let extras: HashMap<ServiceKey, Extra> = kernel.extras()?.into_iter().collect();
         for service in &mut list {
-            service.extra = extra_of(&service.key, &extras);
+            service.extra = extras.get(&service.key).copied();
         }
     }
     Ok(if reading.nosort {
@@ -60,10 +62,6 @@ pub(super) fn dests(
     } else {
         sort::dests(list)
     })
-}
-
-fn extra_of(key: &ServiceKey, extras: &[(ServiceKey, Extra)]) -> Option<Extra> {
-    extras.iter().find(|(k, _)| k == key).map(|(_, e)| *e)
 }
 
 fn methods_of(key: &DestKey, methods: &[(DestKey, Methods)]) -> Option<Methods> {

@@ -18,7 +18,7 @@ fn words(line: &str) -> Vec<String> {
 }
 
 fn read(line: &str) -> Result<Request, Failure> {
-    parse(&words(line), &NoNames)
+    Parser::new(&NoNames).parse(&words(line))
 }
 
 fn action(line: &str) -> Action {

@@ -159,7 +159,7 @@ fn wrong_lines_get_a_sentence_and_stocks_status() {
 proptest! {
     #[test]
     fn no_words_make_it_panic(words in prop::collection::vec("-{0,2}[a-zA-Z0-9.:\\[\\]/,]{0,12}", 0..8)) {
-        let _ = parse(&words, &NoNames);
+        let _ = Parser::new(&NoNames).parse(&words);
     }
 
     #[test]
@@ -169,6 +169,6 @@ proptest! {
             .iter()
             .flat_map(|(at, value)| [format!("--{}", names[at.checked_rem(names.len()).unwrap()]), value.clone()])
             .collect();
-        let _ = parse(&words, &NoNames);
+        let _ = Parser::new(&NoNames).parse(&words);
     }
 }
