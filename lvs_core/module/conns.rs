@@ -6,6 +6,7 @@ use crate::{
     dests::Dest,
     hash::Key,
     locals::Local,
+    settings::Settings,
     spaces::{Spaces, Triple},
 };
 use core::{
@@ -15,6 +16,7 @@ use core::{
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     conn::{Conn, Dir, Protocol, Segment, Snapshot, Step},
+    ports::Ranges,
     time::Ticks,
     timeouts::Timeouts,
 };
@@ -321,9 +323,15 @@ impl Conns {
     /// Frees a port of `triple` by ending a connection that is over but for
     /// its wait. Looks from `oldest` on, the port in use for longest, at a
     /// bounded number of ports. Any context.
-    pub(crate) fn evict(&self, rcu: &ReadLock, triple: &Triple, oldest: u16) -> bool {
-        for offset in 0..256 {
-            let port = oldest.wrapping_add(offset);
+    pub(crate) fn evict(
+        &self,
+        rcu: &ReadLock,
+        triple: &Triple,
+        ranges: &Ranges,
+        oldest: u16,
+    ) -> bool {
+        const MOST: usize = 256;
+        for port in ranges.round_from(oldest).take(MOST) {
             let local = Endpoint::new(triple.local, port);
             if let Some((entry, Dir::Out)) = self.find(rcu, triple.protocol, triple.real, local) {
                 if entry.conn.yields_port(entry.snapshot()) {
@@ -335,14 +343,33 @@ impl Conns {
         false
     }
 
+    /// Lets connections that have become due earlier, by shorter timeouts, end
+    /// in time. May sleep.
+    pub(crate) fn hasten_all(&self, settings: &Settings) {
+        let mut chain = 0;
+        loop {
+            // A section for each chain: a long walk must not hold up others.
+            let rcu = ReadLock::new();
+            let timeouts = settings.timeouts(&rcu);
+            let more = self.table.for_each_in(&rcu, chain, |entry| {
+                let deadline = entry.conn.deadline(entry.snapshot(), timeouts);
+                self.table.hasten(entry, wheel_tick(deadline));
+            });
+            if !more {
+                return;
+            }
+            chain = chain.saturating_add(1);
+        }
+    }
+
     /// Calls `each` for the connections of chain `index`; `false` if there is
     /// no such chain.
     pub(crate) fn for_each_in(
         &self,
         rcu: &ReadLock,
         index: usize,
-        each: impl FnMut(&Connection),
+        mut each: impl FnMut(&Connection),
     ) -> bool {
-        self.table.for_each_in(rcu, index, each)
+        self.table.for_each_in(rcu, index, |entry| each(&entry))
     }
 }

@@ -11,12 +11,15 @@ use crate::{
     settings::Settings,
     stats::Stats,
 };
-use kernel::{prelude::*, static_lock_class, sync::Arc, sync::SetOnce};
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use kernel::{alloc::AllocError, prelude::*, static_lock_class, sync::Arc, sync::SetOnce};
 use lvs_engine::{
     config::ConfigError,
     dest::DestRequest,
     drop_reason::{DropReason, Event},
     service::{ServiceKey, ServiceRequest},
+    time::Ticks,
+    timeouts::Timeouts,
 };
 use lvs_kapi::{
     gfp::Gfp,
@@ -69,6 +72,8 @@ pub(crate) struct Ns {
     events: Counters<{ Event::COUNT }>,
     /// Made with the first service, kept until the namespace goes.
     conns: SetOnce<Conns>,
+    /// When a packet last caused a line in the log.
+    logged: AtomicU32,
     /// What runs while there are services.
     running: Mutex<Running>,
 }
@@ -96,6 +101,31 @@ impl Ns {
     /// Counts something else.
     pub(crate) fn happened(&self, event: Event) {
         self.events.add_at(event.id(), 1);
+    }
+
+    /// Whether a line that a packet causes may be written now: one in ten
+    /// seconds. Any context.
+    pub(crate) fn may_log(&self, now: Ticks) -> bool {
+        const PAUSE_SECONDS: u32 = 10;
+        let last = self.logged.load(Relaxed);
+        let rested = now.is_after(Ticks::new(last).after_seconds(PAUSE_SECONDS));
+        (last == 0 || rested)
+            && self
+                .logged
+                .compare_exchange(last, now.get().max(1), Relaxed, Relaxed)
+                .is_ok()
+    }
+
+    /// Changes timeouts, also of connections that are there. May sleep.
+    pub(crate) fn change_timeouts<E: From<AllocError>>(
+        &self,
+        change: impl FnOnce(&mut Timeouts) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.settings.change_timeouts(change)?;
+        if let Some(conns) = self.conns() {
+            conns.hasten_all(&self.settings);
+        }
+        Ok(())
     }
 
     /// By [`DropReason::id`].
@@ -222,6 +252,7 @@ impl NetState for Ns {
             drops: Counters::new(Gfp::Kernel)?,
             events: Counters::new(Gfp::Kernel)?,
             conns: SetOnce::new(),
+            logged: AtomicU32::new(0),
             running: Mutex::new(Running::default(), c"lvs_running", static_lock_class!())?,
         };
         Ok(Arc::new(ns, GFP_KERNEL)?)

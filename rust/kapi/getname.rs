@@ -143,7 +143,7 @@ unsafe extern "C" fn on_getname(
     // SAFETY: As above; these functions are for whole inet sockets.
     let socket = unsafe { Sock::from_raw(sk) };
     // SAFETY: No requirement.
-    if (socket.is_tcp() || socket.is_mptcp()) && !unsafe { bindings::lvs_is_own_text(parent) } {
+    if socket.is_tcp_or_mptcp() && !unsafe { bindings::lvs_is_own_text(parent) } {
         let ours = match ftrace::is_in(ip, address(bindings::inet6_getname)) {
             true => address(inet6_getname),
             false => address(inet_getname),

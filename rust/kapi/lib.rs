@@ -47,7 +47,6 @@ pub mod genl;
 pub mod getname;
 pub mod gfp;
 pub mod lock;
-pub mod log;
 pub mod mem;
 pub mod module;
 pub mod net;

@@ -43,9 +43,9 @@ impl Sock {
         unsafe { Net::from_raw(bindings::lvs_sock_net(self.0.get())) }
     }
 
-    /// TCP, subflows of MPTCP included.
-    pub fn is_tcp(&self) -> bool {
-        self.traits() & bindings::LVS_SOCK_TCP != 0
+    /// TCP, subflows of MPTCP included, or an MPTCP connection.
+    pub fn is_tcp_or_mptcp(&self) -> bool {
+        self.traits() & (bindings::LVS_SOCK_TCP | bindings::LVS_SOCK_MPTCP) != 0
     }
 
     /// An MPTCP connection, which has its first subflow's addresses.

@@ -124,6 +124,38 @@ impl Ranges {
         }
     }
 
+    /// All ports once, from `cursor` on and round at the end: in the order in
+    /// which [`PortSet::allocate`] gives them out, so the one in use for longest
+    /// comes first.
+    ///
+    /// ```
+    /// # use lvs_engine::ports::Ranges;
+    /// let ranges = Ranges::new(2000, 2002)?;
+    /// assert!(ranges.round_from(2002).eq([2002, 2000, 2001]));
+    /// assert!(ranges.round_from(9).eq([2000, 2001, 2002]));
+    /// assert_eq!(Ranges::DEFAULT.round_from(40_000).next(), Some(61_000));
+    /// # Ok::<(), lvs_engine::ports::RangeError>(())
+    /// ```
+    pub fn round_from(&self, cursor: u16) -> impl Iterator<Item = u16> {
+        let ranges = *self;
+        let count = ranges.count();
+        let start = ranges.place_at_or_after(cursor);
+        (0..count).map(move |step| ranges.nth(start.wrapping_add(step)))
+    }
+
+    /// Which of the ports in order is the first at or after `port`; the first
+    /// of all if there is none.
+    const fn place_at_or_after(&self, port: u16) -> u32 {
+        let low = span(self.low);
+        if port <= self.low.1 {
+            (port as u32).saturating_sub(self.low.0 as u32)
+        } else if self.is_single() || port > self.high.1 {
+            0
+        } else {
+            low.wrapping_add((port as u32).saturating_sub(self.high.0 as u32))
+        }
+    }
+
     const fn is_single(&self) -> bool {
         self.low.0 == self.high.0
     }

@@ -185,7 +185,7 @@ pub(super) fn table_size(ns: &Ns) -> usize {
 
 /// All of them or, when one is out of range, none; 0 leaves one as it is.
 fn set_timeouts(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
-    ns.settings.change_timeouts(|timeouts| {
+    ns.change_timeouts(|timeouts| {
         for (number, which) in TIMEOUTS {
             let seconds = request.attrs().u32(number).unwrap_or(0);
             if seconds != 0 {

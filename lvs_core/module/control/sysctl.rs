@@ -98,8 +98,7 @@ fn seconds(ns: &Ns, which: timeouts::Setting) -> i32 {
 
 fn set_seconds(ns: &Ns, which: timeouts::Setting, value: i32) -> Result {
     let value = u32::try_from(value).map_err(|_| EINVAL)?;
-    ns.settings
-        .change_timeouts(|timeouts| timeouts.set(which, value).map_err(|_| EINVAL))
+    ns.change_timeouts(|timeouts| timeouts.set(which, value).map_err(|_| EINVAL))
 }
 
 fn first(ports: &Ranges) -> u16 {

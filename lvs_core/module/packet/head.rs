@@ -5,6 +5,7 @@
 use crate::conns::{End, V4};
 use lvs_engine::{
     conn::{Dir, Protocol, Segment},
+    drop_reason::DropReason,
     tcp::Flags,
 };
 use lvs_kapi::skb::{Packet, L4};
@@ -38,7 +39,9 @@ pub(super) enum NotOurs {
     Fragment(Ip),
     /// It may be about one.
     Icmp(Ip),
-    /// It is something else, or not what it says.
+    /// It ends inside its transport header, or that contradicts itself.
+    Malformed(V4, DropReason),
+    /// It is something else.
     Other,
 }
 
@@ -63,19 +66,18 @@ impl Head {
             Protocol::Tcp => Self::tcp(packet, ip, len),
             Protocol::Udp => Self::udp(packet, ip, len),
         }
-        .ok_or(NotOurs::Other)
+        .map_err(|reason| NotOurs::Malformed(ip.dst, reason))
     }
 
     #[inline]
-    fn tcp(packet: &mut Packet, ip: Ip, len: u32) -> Option<Self> {
-        let offset = u32::try_from(ip.l4_offset).ok()?;
-        let end = offset.checked_add(20)?;
-        let fixed = packet.pull(end).ok()?.get(ip.l4_offset..)?;
-        let options = tcp::options_len(fixed.first_chunk()?)?;
-        let end = end.checked_add(u32::try_from(options).ok()?)?;
-        let header = packet.pull(end).ok()?.get(ip.l4_offset..)?;
-        let view = tcp::Header::parse(header).ok()?;
-        Some(Self {
+    fn tcp(packet: &mut Packet, ip: Ip, len: u32) -> Result<Self, DropReason> {
+        let fixed = transport(packet, ip, 20)?;
+        let fixed = fixed.first_chunk().ok_or(DropReason::Truncated)?;
+        let options = tcp::options_len(fixed).ok_or(DropReason::BadHeader)?;
+        let header_len = options.saturating_add(20);
+        let header = transport(packet, ip, header_len)?;
+        let view = tcp::Header::parse(header).map_err(|_| DropReason::BadHeader)?;
+        Ok(Self {
             protocol: Protocol::Tcp,
             source: End::new(ip.src, view.src_port()),
             destination: End::new(ip.dst, view.dst_port()),
@@ -88,16 +90,20 @@ impl Head {
             flags: Flags::from_byte(view.flags().0),
             seq: view.seq(),
             ack: view.ack(),
-            payload_len: len.checked_sub(end)?,
+            payload_len: behind(ip, header_len, len)?,
         })
     }
 
     #[inline]
-    fn udp(packet: &mut Packet, ip: Ip, len: u32) -> Option<Self> {
-        let end = u32::try_from(ip.l4_offset).ok()?.checked_add(8)?;
-        let header = packet.pull(end).ok()?.get(ip.l4_offset..)?;
-        let view = udp::Header::parse(header).ok()?;
-        Some(Self {
+    fn udp(packet: &mut Packet, ip: Ip, len: u32) -> Result<Self, DropReason> {
+        let header = transport(packet, ip, 8)?;
+        let view = udp::Header::parse(header).map_err(|_| DropReason::BadHeader)?;
+        let payload_len = behind(ip, 8, len)?;
+        // An aggregate's own length is checked when it is taken apart.
+        if u32::from(view.len()) > payload_len.saturating_add(8) {
+            return Err(DropReason::BadHeader);
+        }
+        Ok(Self {
             protocol: Protocol::Udp,
             source: End::new(ip.src, view.src_port()),
             destination: End::new(ip.dst, view.dst_port()),
@@ -110,7 +116,7 @@ impl Head {
             flags: Flags::NONE,
             seq: 0,
             ack: 0,
-            payload_len: len.checked_sub(end)?,
+            payload_len,
         })
     }
 
@@ -136,4 +142,24 @@ impl Head {
     pub(super) fn seq(&self) -> u32 {
         self.seq
     }
+}
+
+/// The first `len` bytes behind the IP header.
+#[inline]
+fn transport(packet: &mut Packet, ip: Ip, len: usize) -> Result<&[u8], DropReason> {
+    let end = u32::try_from(ip.l4_offset.saturating_add(len)).map_err(|_| DropReason::Truncated)?;
+    packet
+        .pull(end)
+        .map_err(|_| DropReason::Truncated)?
+        .get(ip.l4_offset..)
+        .ok_or(DropReason::Truncated)
+}
+
+/// Bytes of a packet of `len` that follow both headers.
+#[inline]
+fn behind(ip: Ip, header_len: usize, len: u32) -> Result<u32, DropReason> {
+    u32::try_from(ip.l4_offset.saturating_add(header_len))
+        .ok()
+        .and_then(|end| len.checked_sub(end))
+        .ok_or(DropReason::Truncated)
 }

@@ -133,7 +133,15 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
         Ok(head) => head,
         Err(NotOurs::Fragment(ip)) => return fragment(cx, packet, place, ip),
         Err(NotOurs::Icmp(ip)) => return icmp::error(cx, packet, traits, place, ip),
-        // Other protocols, and what cannot be read: the stack will judge.
+        // What is for us and cannot be read would get nowhere; so it is said.
+        Err(NotOurs::Malformed(dst, reason)) => {
+            return match place {
+                Place::Local => cx.drop(packet, reason),
+                Place::Arriving if is_local_address(cx, dst) => cx.drop(packet, reason),
+                _ => Verdict::Accept(packet),
+            }
+        }
+        // Other protocols, and no IP at all: the stack will judge.
         Err(NotOurs::Other) => return Verdict::Accept(packet),
     };
     // What is for anybody else goes on to where firewalls have their say.

@@ -8,6 +8,7 @@ use crate::{
     conns::{now, Conns, End, NewConnection, V4},
     dests::Dest,
     locals::Local,
+    ns::Ns,
     service::Service,
     spaces::{Lease, Refusal, Triple},
 };
@@ -18,7 +19,6 @@ use lvs_engine::{
     isn,
 };
 use lvs_kapi::{
-    log,
     netfilter::Verdict,
     random, route,
     skb::{Answer, Packet, Traits},
@@ -172,7 +172,7 @@ fn lease<'r>(
     }
     // All are full: one that is over but for its wait makes room.
     let (local, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
-    if conns.evict(cx.rcu, &triple, port) {
+    if conns.evict(cx.rcu, &triple, &ranges, port) {
         if let Ok(lease) = conns
             .spaces
             .lease(triple, &ranges, random::u32(), usable(cx, &triple))
@@ -181,7 +181,7 @@ fn lease<'r>(
             return Ok((local, lease));
         }
     }
-    ran_dry(service, local, dest, ranges.count());
+    ran_dry(cx.ns, service, local, dest, ranges.count());
     Err(DropReason::PortsExhausted)
 }
 
@@ -199,9 +199,9 @@ fn usable<'a>(cx: Context<'a>, triple: &'a Triple) -> impl Fn(u16) -> bool + 'a 
 }
 
 #[cold]
-fn ran_dry(service: &Service, local: &Local, dest: &Dest, ports: u32) {
+fn ran_dry(ns: &Ns, service: &Service, local: &Local, dest: &Dest, ports: u32) {
     local.ran_dry();
-    if log::may_log() {
+    if ns.may_log(now()) {
         pr_warn!(
             "{} {}:{}: all {} ports of local address {} towards {}:{} are in use, {} by its connections; add local addresses (ipvsadm-rs -P)\n",
             service.protocol.name(),

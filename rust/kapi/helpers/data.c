@@ -122,6 +122,9 @@ void lvs_ip4_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst)
 	skb->ipvs_property = 1;
 	skb->ignore_df = 1;
 	skb->protocol = htons(ETH_P_IP);
+	/* Routing may have written into options without minding the sum. */
+	if (unlikely(ip_hdr(skb)->ihl > 5))
+		ip_send_check(ip_hdr(skb));
 	nf_reset_ct(skb);
 	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 	if (skb->dev)
@@ -245,11 +248,6 @@ void lvs_local_bh_enable(void)
 void lvs_this_cpu_add(u64 __percpu *counter, u64 value)
 {
 	this_cpu_add(*counter, value);
-}
-
-bool lvs_net_ratelimit(void)
-{
-	return net_ratelimit();
 }
 
 u64 lvs_coarse_ms(void)

@@ -55,7 +55,6 @@ void *lvs_this_cpu_ptr(void __percpu *ptr);
 void lvs_local_bh_disable(void);
 void lvs_local_bh_enable(void);
 void lvs_this_cpu_add(u64 __percpu *counter, u64 value);
-bool lvs_net_ratelimit(void);
 u64 lvs_coarse_ms(void);
 
 #endif

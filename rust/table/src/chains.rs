@@ -135,11 +135,11 @@ impl<T: Item> Chains<T> {
         None
     }
 
-    pub(crate) fn for_each_in(
-        &self,
-        rcu: &ReadLock,
+    pub(crate) fn for_each_in<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
         index: usize,
-        mut each: impl FnMut(&T),
+        mut each: impl FnMut(Ref<'r, T>),
     ) -> bool {
         let buckets = self.buckets(rcu);
         let Some(head) = buckets.heads.get(index) else {
@@ -149,7 +149,7 @@ impl<T: Item> Chains<T> {
         while let Some((entry, side)) = untag(at) {
             let entry = Ref::new(entry, rcu);
             if side == Side::First {
-                each(&entry);
+                each(entry);
             }
             at = entry
                 .entry()

@@ -186,7 +186,12 @@ impl<T: Item> Table<T> {
     /// Calls `each` for the entries of chain `index`, first sides only.
     /// `false`: there is no such chain. While the table grows, entries may be
     /// met twice or not at all by a walk over several chains.
-    pub fn for_each_in(&self, rcu: &ReadLock, index: usize, each: impl FnMut(&T)) -> bool {
+    pub fn for_each_in<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+        index: usize,
+        each: impl FnMut(Ref<'r, T>),
+    ) -> bool {
         self.chains.for_each_in(rcu, index, each)
     }
 
