@@ -2,6 +2,8 @@
 
 //! What `-h` and `-v` print.
 
+use std::fmt::Write;
+
 use lvs_wire::netlink::ipvs::IPVS_VERSION;
 
 use crate::model::info::Info;
@@ -21,11 +23,14 @@ pub(crate) fn version() -> String {
 
 /// The text of `-h`.
 pub(crate) fn usage(program: &str) -> String {
-    let commands: String = SYNTAX
-        .iter()
-        .map(|line| format!("  {program} {line}\n"))
-        .collect();
-    format!("{}Usage:\n{commands}\n{TEXT}", version())
+    let mut text = format!("{}Usage:\n", version());
+    for line in SYNTAX {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {program} {line}");
+    }
+    text.push('\n');
+    text.push_str(TEXT);
+    text
 }
 
 const SYNTAX: &[&str] = &[

@@ -67,9 +67,12 @@ fn local_addresses_are_listed_owner_by_owner() {
         local(&service, "192.168.0.10", false),
         local(&service, "192.168.0.11", true),
     ];
-    let out = laddr::title()
-        + &laddr::lines(&[local(&[], "192.168.0.9", false)], &style)
-        + &laddr::lines(&owned, &style);
+    let out = [
+        laddr::title(),
+        laddr::lines(&[local(&[], "192.168.0.9", false)], &style),
+        laddr::lines(&owned, &style),
+    ]
+    .concat();
     assert_eq!(
         out,
         "\
@@ -116,7 +119,7 @@ fn connections_show_both_legs() {
     let full = nl_lvs::conn::decode(&connection(true)).unwrap();
     let plain = nl_lvs::conn::decode(&connection(false)).unwrap();
     assert_eq!(
-        conn::title() + &conn::line(&full, &style) + &conn::line(&plain, &style),
+        [conn::title(), conn::line(&full, &style), conn::line(&plain, &style)].concat(),
         "\
 LVS connection entries
 pro expire state       source                virtual               local                 destination           forward flags

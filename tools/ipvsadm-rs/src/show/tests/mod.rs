@@ -266,11 +266,12 @@ fn listing(columns: Columns) -> String {
         size: 512,
     };
     let style = style(columns);
-    let mut out = title::banner(&info) + &title::columns(columns);
+    let mut out = title::banner(&info);
+    out.push_str(&title::columns(columns));
     for (service, dests) in table() {
-        out += &service::line(&service, &style);
+        out.push_str(&service::line(&service, &style));
         for dest in &dests {
-            out += &dest::line(dest, service.key.protocol(), &style);
+            out.push_str(&dest::line(dest, service.key.protocol(), &style));
         }
     }
     out
@@ -301,9 +302,9 @@ fn rules_are_stocks_and_the_thresholds() {
     let style = style(Columns::Usual);
     let mut out = String::new();
     for (service, dests) in table() {
-        out += &rule::service(&service, &style);
+        out.push_str(&rule::service(&service, &style));
         for dest in &dests {
-            out += &rule::dest(&service.key, dest, &style);
+            out.push_str(&rule::dest(&service.key, dest, &style));
         }
     }
     let golden = include_str!("../golden/rules.txt").replace(
@@ -318,7 +319,7 @@ fn proc_listing(persistent: bool, golden: &str) {
     style.format.persistent = persistent;
     let mut out = proc_conn::title(persistent);
     for line in include_str!("../golden/ip_vs_conn.txt").lines().skip(1) {
-        out += &proc_conn::line(&proc_conn::parse(line).unwrap(), &style);
+        out.push_str(&proc_conn::line(&proc_conn::parse(line).unwrap(), &style));
     }
     // The file and the two listings were read at different moments.
     assert_eq!(without_expiry(&out), without_expiry(golden));
