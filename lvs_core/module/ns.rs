@@ -25,7 +25,7 @@ use lvs_kapi::{
     gfp::Gfp,
     lock::Mutex,
     net::Net,
-    netns::{Attachments, NetState, Pernet},
+    netns::{Anchor, Attachments, Hooks, NetState, Pernet},
     percpu::Counters,
     rcu::{self, ReadLock},
     work::Delayed,
@@ -72,6 +72,8 @@ pub(crate) struct Ns {
     events: Counters<{ Event::COUNT }>,
     /// Made with the first service, kept until the namespace goes.
     conns: SetOnce<Conns>,
+    /// Where its hooks are attached.
+    anchor: SetOnce<Anchor>,
     /// When a packet last caused a line in the log.
     logged: AtomicU32,
     /// What runs while there are services.
@@ -80,7 +82,7 @@ pub(crate) struct Ns {
 
 #[derive(Default)]
 struct Running {
-    hooks: Option<packet::Hooks>,
+    hooks: Option<Hooks>,
     expiry: Option<Delayed<Expiry>>,
     /// The namespace is going away.
     ended: bool,
@@ -138,13 +140,12 @@ impl Ns {
         self.events.sum()
     }
 
-    /// Calls `then` with the namespace's own handle while hooks stand in it.
+    /// Calls `then` with the namespace, unless it is going away. May sleep.
     pub(crate) fn with_net<R>(&self, then: impl FnOnce(&Net) -> R) -> Option<R> {
-        let running = self.running.lock();
-        running.hooks.as_ref().map(|hooks| then(hooks.net()))
+        self.anchor.as_ref()?.with(then)
     }
 
-    fn start(this: &Arc<Self>, net: &Net) -> Result<(), ConfigError> {
+    fn start(this: &Arc<Self>) -> Result<(), ConfigError> {
         let no_memory = |_: Error| ConfigError::NoMemory;
         if this.conns.as_ref().is_none() {
             let cache = CACHE.read(&ReadLock::new()).cloned();
@@ -163,7 +164,8 @@ impl Ns {
             running.expiry = Some(expiry);
         }
         if running.hooks.is_none() {
-            let hooks = packet::hooks(net, this.clone()).map_err(no_memory)?;
+            let anchor = this.anchor.as_ref().ok_or(ConfigError::GoingAway)?;
+            let hooks = packet::hooks(anchor, this.clone()).map_err(no_memory)?;
             running.hooks = Some(hooks);
         }
         if let Some(expiry) = &running.expiry {
@@ -175,10 +177,9 @@ impl Ns {
     /// Adds a service. May sleep.
     pub(crate) fn add_service(
         this: &Arc<Self>,
-        net: &Net,
         request: &ServiceRequest<'_>,
     ) -> Result<(), ConfigError> {
-        this.services.add(request, || Self::start(this, net))
+        this.services.add(request, || Self::start(this))
     }
 
     /// Removes a service. May sleep.
@@ -252,6 +253,7 @@ impl NetState for Ns {
             drops: Counters::new(Gfp::Kernel)?,
             events: Counters::new(Gfp::Kernel)?,
             conns: SetOnce::new(),
+            anchor: SetOnce::new(),
             logged: AtomicU32::new(0),
             running: Mutex::new(Running::default(), c"lvs_running", static_lock_class!())?,
         };
@@ -259,6 +261,7 @@ impl NetState for Ns {
     }
 
     fn attach(state: &Arc<Self>, at: &mut Attachments<'_>) -> Result {
+        state.anchor.populate(at.anchor());
         control::attach(state, at)
     }
 

@@ -113,16 +113,18 @@ unsafe extern "C" fn callback<H: Hook>(
     }
 }
 
-/// Hooks of one namespace, standing for as long as the value lives.
+/// Hooks of one namespace, standing for as long as the value lives; made
+/// through a namespace's [`Anchor`](crate::netns::Anchor).
 ///
 /// # Invariants
 ///
 /// The hooks are registered with `net`, and their state is `state`.
-pub struct Registration<S: Send + Sync + 'static, const N: usize> {
+pub(crate) struct Registration<S: Send + Sync + 'static, const N: usize> {
     // A raw pointer would do, but a box keeps the addresses that netfilter
     // was given: it links the structures.
     ops: KBox<[bindings::nf_hook_ops; N]>,
     net: *mut bindings::net,
+    #[expect(dead_code, reason = "held for the hooks")]
     state: Arc<S>,
 }
 
@@ -138,11 +140,11 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
     ///
     /// `ENOMEM`; what netfilter says.
     ///
-    /// # Safety of the namespace
+    /// # Safety
     ///
-    /// The value is to be kept in the namespace's own state
-    /// ([`crate::netns`]), which is dropped before the namespace is.
-    pub fn new(net: &Net, state: Arc<S>, specs: [Spec<S>; N]) -> Result<Self> {
+    /// The value must be dropped before `net` goes away, and before the text of
+    /// the hooks is unloaded.
+    pub(crate) unsafe fn new(net: &Net, state: Arc<S>, specs: [Spec<S>; N]) -> Result<Self> {
         let data = Arc::as_ptr(&state).cast_mut().cast::<c_void>();
         let ops = specs.map(|spec| bindings::nf_hook_ops {
             hook: Some(spec.hook),
@@ -166,17 +168,6 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
             net: net.as_ptr(),
             state,
         })
-    }
-
-    /// The namespace that they stand in.
-    pub fn net(&self) -> &Net {
-        // SAFETY: The namespace outlives the registration (see `new`).
-        unsafe { Net::from_raw(self.net) }
-    }
-
-    /// What the hooks work on.
-    pub fn state(&self) -> &Arc<S> {
-        &self.state
     }
 }
 

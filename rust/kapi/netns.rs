@@ -17,7 +17,10 @@
 //!
 //! C header: [`include/net/net_namespace.h`](srctree/include/net/net_namespace.h)
 
+mod anchor;
 mod slot;
+
+pub use anchor::{Anchor, Hooks};
 
 pub use slot::SLOTS;
 
@@ -71,6 +74,7 @@ pub trait NetState: Send + Sync + Sized + 'static {
 pub struct Attachments<'a> {
     net: &'a Net,
     kept: Kept,
+    anchor: Anchor,
 }
 
 /// What was attached, the newest first. A list, because the `kernel` crate's
@@ -93,6 +97,11 @@ enum Attached {
 }
 
 impl Attachments<'_> {
+    /// What may be attached to the namespace later, and taken off again.
+    pub fn anchor(&self) -> Anchor {
+        self.anchor.clone()
+    }
+
     /// Makes the file `/proc/net/<F::NAME>` of rows. May sleep.
     pub fn rows<F: proc::Rows>(&mut self, state: &Arc<F::State>) -> Result {
         let file = proc::File::rows::<F>(self.net, state.clone())?;
@@ -244,6 +253,7 @@ struct NetCell {
 struct Owned<T> {
     kept: Kept,
     state: Arc<T>,
+    anchor: Anchor,
 }
 
 /// The callbacks of a [`Pernet`], its type erased.
@@ -259,15 +269,19 @@ trait Handler: Sync {
 impl<T: NetState> Handler for Pernet<T> {
     fn init(&self, net: &Net, cell: &NetCell) -> Result {
         let state = T::new(net)?;
+        // SAFETY: `exit` casts it off, and so does the failure below.
+        let anchor = unsafe { Anchor::new(net) }?;
         let mut at = Attachments {
             net,
             kept: Kept::default(),
+            anchor: anchor.clone(),
         };
         if let Err(error) = T::attach(&state, &mut at) {
             drop(at);
             T::pre_exit(&state, net);
             rcu::synchronize();
             T::exit(state, net);
+            anchor.cast_off();
             return Err(error);
         }
         let shown = Arc::as_ptr(&state).cast_mut().cast();
@@ -275,9 +289,11 @@ impl<T: NetState> Handler for Pernet<T> {
             Owned {
                 kept: at.kept,
                 state,
+                anchor: anchor.clone(),
             },
             GFP_KERNEL,
-        )?;
+        )
+        .inspect_err(|_| anchor.cast_off())?;
         // SAFETY: Nobody else touches the field while the namespace is made.
         unsafe { *cell.owned.get() = KBox::into_raw(owned).cast() };
         // ORDERING: Publishes the state; pairs with the load in `borrow`.
@@ -302,8 +318,10 @@ impl<T: NetState> Handler for Pernet<T> {
             return;
         }
         // SAFETY: `init` made it with `KBox::into_raw`; it was taken above.
-        let Owned { kept, state } = KBox::into_inner(unsafe { KBox::from_raw(owned) });
+        let owned = KBox::into_inner(unsafe { KBox::from_raw(owned) });
+        let Owned { kept, state, anchor } = owned;
         drop(kept);
         T::exit(state, net);
+        anchor.cast_off();
     }
 }

@@ -118,7 +118,7 @@ fn key(request: &Request<'_>) -> Result<ServiceKey, Refusal> {
 fn change_service(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
     let service = parse::ipvs_service(request)?;
     match request.command() {
-        cmd::NEW_SERVICE => Ns::add_service(ns, request.net(), &service),
+        cmd::NEW_SERVICE => Ns::add_service(ns, &service),
         cmd::SET_SERVICE => ns.services.edit(&service),
         _ => service.key().and_then(|key| ns.delete_service(key)),
     }

@@ -28,18 +28,15 @@ use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{conn::Dir, drop_reason::DropReason};
 use lvs_kapi::{
     net::Net,
-    netfilter::{Hook, Point, Registration, Spec, Verdict},
+    netfilter::{Hook, Point, Spec, Verdict},
+    netns::{Anchor, Hooks},
     rcu::ReadLock,
     skb::{DefragUser, Packet},
 };
 
-/// The hooks of one namespace.
-pub(crate) type Hooks = Registration<Ns, 3>;
-
-/// Registers the hooks. May sleep.
-pub(crate) fn hooks(net: &Net, ns: Arc<Ns>) -> Result<Hooks> {
-    Registration::new(
-        net,
+/// Lets packets of a namespace come here. May sleep.
+pub(crate) fn hooks(anchor: &Anchor, ns: Arc<Ns>) -> Result<Hooks> {
+    anchor.hook(
         ns,
         [
             Spec::of::<Replies>(),

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What comes and goes in a namespace while it is there.
+//!
+//! Hooks refer to the namespace they stand in, which cannot be kept from going
+//! away. So they belong to its anchor, which is cast off with the namespace's
+//! state: whatever its users still hold, or have forgotten, stands no more
+//! then.
+
+use crate::{
+    gfp::Gfp,
+    lock::Mutex,
+    net::Net,
+    netfilter::{Registration, Spec},
+    vec::Vec,
+};
+use core::ptr::NonNull;
+use kernel::{prelude::*, static_lock_class, sync::Arc};
+
+/// Something that is undone when it is dropped.
+trait Held: Send {}
+
+impl<S: Send + Sync + 'static, const N: usize> Held for Registration<S, N> {}
+
+struct Inner {
+    /// The namespace, until it goes away.
+    net: Option<NonNull<Net>>,
+    held: Vec<(u64, KBox<dyn Held>)>,
+    next: u64,
+}
+
+// SAFETY: A namespace may be used by any task.
+unsafe impl Send for Inner {}
+
+/// A place in one namespace to attach to.
+///
+/// # Invariants
+///
+/// While `net` is there, the namespace is: it is taken out, under the lock,
+/// before the namespace goes away.
+#[derive(Clone)]
+pub struct Anchor(Arc<Mutex<Inner>>);
+
+impl Anchor {
+    /// # Safety
+    ///
+    /// [`Anchor::cast_off`] must be called before `net` goes away.
+    pub(super) unsafe fn new(net: &Net) -> Result<Self> {
+        let inner = Inner {
+            net: Some(NonNull::from(net)),
+            held: Vec::new(),
+            next: 0,
+        };
+        let inner = Mutex::new(inner, c"lvs_anchor", static_lock_class!())?;
+        // INVARIANT: By the caller's promise.
+        Ok(Self(Arc::new(inner, GFP_KERNEL)?))
+    }
+
+    /// Calls `then` with the namespace, which waits for it to end. `None`: the
+    /// namespace has gone away. May sleep; `then` must not use the anchor.
+    pub fn with<R>(&self, then: impl FnOnce(&Net) -> R) -> Option<R> {
+        let inner = self.0.lock();
+        // SAFETY: There by the type invariant, for as long as the lock is held.
+        inner.net.map(|net| then(unsafe { net.as_ref() }))
+    }
+
+    /// Lets packets of the namespace meet hooks; see
+    /// [`crate::netfilter::Hook`]. They stand until the result is dropped, or
+    /// the namespace goes away. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; what netfilter says; `ENODEV` if the namespace has gone away.
+    pub fn hook<S: Send + Sync + 'static, const N: usize>(
+        &self,
+        state: Arc<S>,
+        specs: [Spec<S>; N],
+    ) -> Result<Hooks> {
+        let mut inner = self.0.lock();
+        let net = inner.net.ok_or(ENODEV)?;
+        // SAFETY: As in `with`.
+        let net = unsafe { net.as_ref() };
+        let id = inner.next;
+        // SAFETY: It is dropped by `cast_off` at the latest.
+        let registration = unsafe { Registration::new(net, state, specs) }?;
+        let held: KBox<dyn Held> = KBox::new(registration, GFP_KERNEL)?;
+        inner.held.push((id, held), Gfp::Kernel)?;
+        inner.next = id.wrapping_add(1);
+        Ok(Hooks {
+            anchor: self.clone(),
+            id,
+        })
+    }
+
+    /// The namespace goes away: nothing stands any more when this returns. May
+    /// sleep.
+    pub(super) fn cast_off(&self) {
+        loop {
+            let held = {
+                let mut inner = self.0.lock();
+                inner.net = None;
+                inner.held.pop()
+            };
+            // Waits, outside of the lock.
+            if held.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+/// Hooks that stand in a namespace while this lives. Dropping it waits for
+/// packets that are in them: may sleep.
+pub struct Hooks {
+    anchor: Anchor,
+    id: u64,
+}
+
+impl Drop for Hooks {
+    fn drop(&mut self) {
+        let held = {
+            let mut inner = self.anchor.0.lock();
+            let place = inner.held.iter().position(|(id, _)| *id == self.id);
+            place.and_then(|place| inner.held.swap_remove(place))
+        };
+        // Waits, outside of the lock.
+        drop(held);
+    }
+}
