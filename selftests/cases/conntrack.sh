@@ -31,6 +31,11 @@ test_requests_pass() {
     has "$(ask_udp client $VIP 5000 x)" "^s1 $LIP1 "
 }
 
+test_a_connection_closes() {
+    # Its last segments are the ones that conntrack would call invalid.
+    wait_for is -ge 1 conn_state TIME_WAIT
+}
+
 test_nothing_was_invalid() {
     has "$(in_ns director nft list chain inet firewall input)" 'invalid counter packets 0 '
 }
