@@ -34,7 +34,8 @@ test_a_narrow_link_behind_reaches_the_client() {
     # The server must not tell the narrow MSS by itself: its own device would.
     ip -n s1 link set eth0 mtu 1500
     up
-    same 1300 "$(mtu_of client $VIP)" "the client's path MTU to the VIP"
+    # Nothing was acknowledged yet, so the option was in it: the client must leave 8 bytes more.
+    same 1292 "$(mtu_of client $VIP)" "the client's path MTU to the VIP"
 }
 
 test_a_narrow_link_before_reaches_the_server() {

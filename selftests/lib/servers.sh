@@ -23,7 +23,8 @@ http {
 }
 CONF
     chmod -R a+rwX "$TMP"
-    in_ns "$ns" nginx -c "$dir/nginx.conf" -g 'user root;'
+    # A daemon keeps what it inherits: a pipe that somebody reads to its end would never end.
+    in_ns "$ns" nginx -c "$dir/nginx.conf" -g 'user root;' >"$dir/start.log" 2>&1 3>&-
     wait_for listens "$ns" tcp "${listen##*:}"
 }
 

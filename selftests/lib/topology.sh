@@ -72,6 +72,8 @@ topology_routed() {
     director_addresses
     forwarding edge; forwarding director; forwarding back
     ip -n client route add default via 10.1.0.1
+    # The VIP's address is of the client's subnet, and the VIP is not there.
+    ip -n client route add $VIP/32 via 10.1.0.1
     ip -n edge route add $VIP/32 via 10.4.0.1
     ip -n director route add 10.1.0.0/24 via 10.4.0.2
     ip -n director route add 10.2.0.0/24 via 10.5.0.2
