@@ -31,7 +31,7 @@ test_they_are_the_same() {
 
 test_modes_are_the_same() {
     local ours; ours=$(in_ns director sh -c 'stat -c "%a %n" /proc/net/ip_vs /proc/net/ip_vs_conn /proc/net/ip_vs_stats')
-    rmmod lvs; stock_in
+    modules_out; stock_in
     same "$(in_ns director sh -c 'stat -c "%a %n" /proc/net/ip_vs /proc/net/ip_vs_conn /proc/net/ip_vs_stats')" "$ours"
     modules_out; lvs_in
 }
