@@ -15,7 +15,7 @@ use core::{
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
-    conn::{Conn, Dir, Protocol, Segment, Snapshot, Step},
+    conn::{Conn, Dir, Protocol, Segment, Snapshot, State, Step},
     ports::Ranges,
     time::Ticks,
     timeouts::Timeouts,
@@ -54,6 +54,10 @@ pub(crate) struct Connection {
 // Two of the first cache lines hold all that an established packet reads.
 const _: () = assert!(lvs_table::Cache::<Connection>::ENTRY_SIZE <= 160);
 
+/// In the state's word, a bit that the engine leaves alone: the connection is
+/// out of the table, and has been counted out.
+const ENDED: u64 = State::SPARE;
+
 impl Item for Connection {
     fn hashes(&self) -> (u32, Option<u32>) {
         (self.hashes.0, Some(self.hashes.1))
@@ -70,6 +74,18 @@ impl Connection {
             self.state.load(Ordering::Relaxed),
             self.seqs.load(Ordering::Relaxed),
         )
+    }
+
+    /// Marks it as out of the table: nobody changes it any more. What it was
+    /// last.
+    fn end(&self) -> Snapshot {
+        // ORDERING: One word; see `snapshot`.
+        let state = self.state.fetch_or(ENDED, Ordering::Relaxed);
+        Snapshot::from_words(state, self.seqs.load(Ordering::Relaxed))
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & ENDED != 0
     }
 
     /// Takes the step from `old` to `new`, unless another CPU was faster.
@@ -243,6 +259,9 @@ impl Conns {
     ) -> Snapshot {
         loop {
             let old = entry.snapshot();
+            if entry.has_ended() {
+                return old;
+            }
             let step = entry.conn.step(old, segment, now, timeouts);
             let Some(new) = step.next else {
                 return old;
@@ -268,7 +287,7 @@ impl Conns {
 
     /// Gives back what a connection held that is out of the table.
     fn ended(&self, entry: &Connection) {
-        let snapshot = entry.snapshot();
+        let snapshot = entry.end();
         entry.dest.closed(!entry.conn.is_inactive(snapshot));
         if let Some(local) = &entry.local {
             local.closed();
@@ -279,12 +298,13 @@ impl Conns {
     }
 
     /// Ends what is due. `last` is asked about each connection that is: it may
-    /// give it another state to go on in for a while. May sleep; one caller at
-    /// a time.
+    /// give it another state to go on in for a while, and `took` hears whether
+    /// it did or a packet was faster. May sleep; one caller at a time.
     pub(crate) fn expire(
         &self,
         timeouts: &Timeouts,
         mut last: impl FnMut(&Connection, Snapshot) -> Option<Step>,
+        mut took: impl FnMut(bool),
     ) {
         let now = now();
         let due = |entry: &Connection| {
@@ -298,11 +318,15 @@ impl Conns {
             };
             match step.next {
                 Some(next) if entry.advance(snapshot, next) => {
+                    took(true);
                     entry.dest.count(step.activity);
                     Due::At(wheel_tick(entry.conn.deadline(next, timeouts)))
                 }
                 // A packet was faster: ask again.
-                _ => Due::At(wheel_tick(now).wrapping_add(1)),
+                _ => {
+                    took(false);
+                    Due::At(wheel_tick(now).wrapping_add(1))
+                }
             }
         };
         self.table.expire(

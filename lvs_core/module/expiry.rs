@@ -7,7 +7,7 @@ use crate::{
     ns::Ns,
     packet::reset,
 };
-use core::sync::atomic::Ordering::Relaxed;
+use core::{cell::Cell, sync::atomic::Ordering::Relaxed};
 use kernel::sync::Arc;
 use lvs_engine::{conn::Reset, drop_reason::Event};
 use lvs_kapi::{
@@ -32,23 +32,35 @@ impl Expiry {
         let ns = &self.0;
         let timeouts = *ns.settings.timeouts(&ReadLock::new());
         let tell = ns.settings.expire_rst.load(Relaxed) != 0;
-        let mut resets: Vec<(Reset<V4>, Reset<V4>)> = Vec::new();
-        conns.expire(&timeouts, |entry, snapshot| {
-            let pair = entry
-                .conn
-                .expiry_resets(snapshot)
-                .filter(|_| tell && entry.local.is_some())?;
-            // Sent when the lock is gone that this is called under. Without
-            // memory for it the connection ends untold.
-            resets.push(pair, Gfp::Atomic).ok()?;
-            Some(entry.conn.linger(snapshot, now()))
-        });
-        if resets.is_empty() {
-            return;
-        }
+        let resets = Cell::new(Vec::<(Reset<V4>, Reset<V4>)>::new());
+        conns.expire(
+            &timeouts,
+            |entry, snapshot| {
+                let pair = entry
+                    .conn
+                    .expiry_resets(snapshot)
+                    .filter(|_| tell && entry.local.is_some())?;
+                // Sent when the lock is gone that this is called under.
+                // Without memory for it the connection ends untold.
+                let mut list = resets.take();
+                let pushed = list.push(pair, Gfp::Atomic);
+                resets.set(list);
+                pushed.ok()?;
+                Some(entry.conn.linger(snapshot, now()))
+            },
+            |taken| {
+                if !taken {
+                    let mut list = resets.take();
+                    list.pop();
+                    resets.set(list);
+                }
+            },
+        );
+        let resets = resets.into_inner();
         ns.with_net(|net| {
-            let rcu = ReadLock::new();
             for (client, server) in resets.iter() {
+                // A section for each: many may be due at once.
+                let rcu = ReadLock::new();
                 reset::send_and_ask(net, &rcu, client);
                 reset::send_and_ask(net, &rcu, server);
                 ns.happened(Event::RstSentOnExpiry);

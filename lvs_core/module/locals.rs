@@ -84,6 +84,12 @@ impl Pool {
         self.members.read(rcu).map_or(&[], |members| members)
     }
 
+    /// Whether `addr` is in it. Any context.
+    pub(crate) fn has(&self, addr: V4) -> bool {
+        let rcu = ReadLock::new();
+        self.members(&rcu).iter().any(|local| local.addr == addr)
+    }
+
     pub(crate) fn is_empty(&self, rcu: &ReadLock) -> bool {
         self.members(rcu).is_empty()
     }

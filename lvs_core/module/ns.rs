@@ -179,7 +179,9 @@ impl Ns {
         this: &Arc<Self>,
         request: &ServiceRequest<'_>,
     ) -> Result<(), ConfigError> {
-        this.services.add(request, || Self::start(this))
+        this.services
+            .add(request, || Self::start(this))
+            .inspect_err(|_| this.settle())
     }
 
     /// Removes a service. May sleep.
@@ -202,8 +204,13 @@ impl Ns {
         let hooks = self
             .services
             .when_empty(|| self.running.lock().hooks.take());
-        // Waits for packets that are in a hook: outside of the locks.
-        drop(hooks);
+        if hooks.is_some() {
+            // Waits for packets that are in a hook: outside of the locks. Then
+            // for what is freed after them, which holds the module: whoever
+            // unloads it next must find it free.
+            drop(hooks);
+            rcu::barrier();
+        }
     }
 
     /// Adds a destination. May sleep.

@@ -68,6 +68,7 @@ impl Service {
         config: ServiceConfig,
         pool: Arc<Pool>,
         serial: u64,
+        stats: Arc<Stats>,
     ) -> Result<Self, ConfigError> {
         let module = Reference::take(&<crate::LocalModule as ModuleMetadata>::THIS_MODULE)
             .ok_or(ConfigError::GoingAway)?;
@@ -79,7 +80,7 @@ impl Service {
             dests: rcu::Cell::empty(),
             pool,
             masq_only: AtomicBool::new(false),
-            stats: shared(Stats::new().map_err(|_| ConfigError::NoMemory)?)?,
+            stats,
             serial,
             _module: module,
         })

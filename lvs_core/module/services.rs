@@ -6,12 +6,13 @@ mod addresses;
 mod lists;
 
 use crate::{
-    conns::{End, V4},
+    conns::End,
     dests::{Dest, DestSettings},
     hash::Key,
     locals::Pool,
     service::{copy, shared, Service},
 };
+use addresses::Addresses;
 use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lists::Lists;
 use lvs_engine::{
@@ -41,7 +42,9 @@ pub(crate) struct Services {
     /// For services without local addresses of their own.
     pub(crate) default_pool: Pool,
     /// Every address that a connection may have as its local one.
-    locals: rcu::Cell<Vec<V4>>,
+    locals: Addresses,
+    /// Every address that there was a service at.
+    virtuals: Addresses,
 }
 
 impl Services {
@@ -56,7 +59,8 @@ impl Services {
             key: Key::random(),
             buckets,
             default_pool: Pool::new(random::u32()),
-            locals: rcu::Cell::empty(),
+            locals: Addresses::new(),
+            virtuals: Addresses::new(),
         })
     }
 
@@ -117,15 +121,13 @@ impl Services {
         let config = request.add(key, self.find(key).is_some())?;
         let (protocol, virt) = v4_address(key).ok_or(ConfigError::Family)?;
         let pool = lists.pool(key)?;
-        if pool
-            .members(&ReadLock::new())
-            .iter()
-            .any(|l| l.addr == virt.addr)
-        {
+        if pool.has(virt.addr) || self.default_pool.has(virt.addr) {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
+        self.virtuals.add(virt.addr)?;
         let serial = lists.serial;
-        let service = Service::new(protocol, virt, config, pool, serial)?;
+        let stats = lists.stats(key)?;
+        let service = Service::new(protocol, virt, config, pool, serial, stats)?;
         let service = shared(service)?;
         if lists.services.is_empty() {
             start()?;

@@ -159,9 +159,14 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
         // SAFETY: The structures stay where they are until they are
         // unregistered in `drop`; `data` is live for as long, because the
         // value holds a reference; it is an `S`, as each callback expects.
-        to_result(unsafe {
+        let result = to_result(unsafe {
             bindings::nf_register_net_hooks(net.as_ptr(), ops.as_mut_ptr(), N as u32)
-        })?;
+        });
+        if let Err(error) = result {
+            // Those that stood for a moment may have packets in them.
+            rcu::synchronize();
+            return Err(error);
+        }
         // INVARIANT: Registered above.
         Ok(Self {
             ops,

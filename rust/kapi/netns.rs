@@ -319,7 +319,11 @@ impl<T: NetState> Handler for Pernet<T> {
         }
         // SAFETY: `init` made it with `KBox::into_raw`; it was taken above.
         let owned = KBox::into_inner(unsafe { KBox::from_raw(owned) });
-        let Owned { kept, state, anchor } = owned;
+        let Owned {
+            kept,
+            state,
+            anchor,
+        } = owned;
         drop(kept);
         T::exit(state, net);
         anchor.cast_off();

@@ -220,6 +220,12 @@ impl Packet {
         Ok(unsafe { slice::from_raw_parts_mut((*self.as_ptr()).data, len as usize) })
     }
 
+    /// Lets connection tracking pass the packet by. Any context.
+    pub fn untrack(&mut self) {
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_untrack(self.as_ptr()) };
+    }
+
     /// Collects the fragments of an IPv4 datagram. Any context.
     ///
     /// `None`: the fragment was kept (or dropped); else the whole datagram.

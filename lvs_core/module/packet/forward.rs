@@ -17,12 +17,16 @@ use lvs_kapi::{
 };
 use lvs_table::Ref;
 use lvs_wire::{
-    ip::Network,
+    ip::{Network, TtlStep},
     rewrite::{options::ToaOutcome, Error, Plan},
 };
 
 /// Handles a packet that a connection was found for.
 #[inline]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the packet path, in registers"
+)]
 pub(super) fn packet(
     cx: Context<'_>,
     conns: &Conns,
@@ -31,6 +35,7 @@ pub(super) fn packet(
     head: &Head,
     entry: Ref<'_, Connection>,
     dir: Dir,
+    hop: TtlStep,
 ) -> Verdict {
     let segment = head.segment(dir);
     let before = entry.snapshot();
@@ -59,7 +64,7 @@ pub(super) fn packet(
     let timeouts = cx.ns.settings.timeouts(cx.rcu);
     let now = now();
     let snapshot = conns.step(entry, &segment, now, timeouts);
-    transmit(cx, packet, traits, head, &entry, snapshot, dir, now)
+    transmit(cx, packet, traits, head, &entry, snapshot, dir, hop, now)
 }
 
 /// Rewrites and sends a packet in the state that it met.
@@ -76,13 +81,15 @@ pub(super) fn transmit(
     entry: &Connection,
     snapshot: Snapshot,
     dir: Dir,
+    hop: TtlStep,
     now: Ticks,
 ) -> Verdict {
     let len = packet.len();
     let conn = &entry.conn;
     let sent = match dir {
         Dir::In => {
-            let plan = conn.plan_in(snapshot, head.flags(), &ToaKinds::DEFAULT);
+            let mut plan = conn.plan_in(snapshot, head.flags(), &ToaKinds::DEFAULT);
+            plan.ttl = hop;
             let grows = u32::from(if conn.inserts_toa(snapshot) {
                 Conn::<V4, V4>::TOA_LEN
             } else {
@@ -102,7 +109,8 @@ pub(super) fn transmit(
                 })
         }
         Dir::Out => {
-            let plan = conn.plan_out(head.flags());
+            let mut plan = conn.plan_out(head.flags());
+            plan.ttl = hop;
             let mark = packet.mark();
             let route = Route::ip4(cx.net, conn.client.addr, conn.virt.addr, mark, 0);
             let job = Job {
@@ -146,7 +154,7 @@ struct Job<'a, A> {
 impl<A: Network> Job<'_, A> {
     #[inline]
     fn run(mut self, cx: Context<'_>, route: &Route) -> Result<Rewritten, DropReason> {
-        if self.head.ttl <= 1 {
+        if self.plan.ttl == TtlStep::Decrement && self.head.ttl <= 1 {
             self.packet.answer(skb::Answer::TimeExceeded);
             return Err(DropReason::TtlExceeded);
         }

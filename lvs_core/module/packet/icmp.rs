@@ -4,7 +4,9 @@
 //!
 //! An error from the server's side is about a packet from the local address; it
 //! goes on to the client. One from the client's side is about a packet from
-//! the virtual address and goes on to the server.
+//! the virtual address and goes on to the server. Both are taken before routing:
+//! connection tracking, which has not seen the packet that an error is about,
+//! would call the error invalid.
 
 use super::{forward::reason, head::Ip, Context, Place};
 use crate::conns::{End, V4};
@@ -17,7 +19,10 @@ use lvs_kapi::{
     route::Route,
     skb::{Packet, Traits},
 };
-use lvs_wire::icmp::{self, Message};
+use lvs_wire::{
+    icmp::{self, Message},
+    ip::TtlStep,
+};
 
 /// Handles an ICMP message.
 #[cold]
@@ -28,13 +33,13 @@ pub(super) fn error(
     place: Place,
     ip: Ip,
 ) -> Verdict {
-    // Before routing only what is for a local address can be about us.
-    if place == Place::Arriving && !super::is_local_address(cx, ip.dst) {
-        return Verdict::Accept(packet);
-    }
     let Some((protocol, source, destination)) = embedded(&mut packet, ip) else {
         return Verdict::Accept(packet);
     };
+    // It goes to whom it seems to be about.
+    if ip.dst != source.addr {
+        return Verdict::Accept(packet);
+    }
     let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(packet);
     };
@@ -45,16 +50,18 @@ pub(super) fn error(
     if !packet.icmp_checksum_is_right(ip.l4_offset) {
         return cx.drop(packet, DropReason::BadChecksum);
     }
-    if ip.ttl <= 1 {
+    let hop = place.hop();
+    if hop == TtlStep::Decrement && ip.ttl <= 1 {
         // No error is sent about an error.
         return cx.drop(packet, DropReason::TtlExceeded);
     }
     let conn = &entry.conn;
     let snapshot = entry.snapshot();
-    let (plan, source) = match dir {
+    let (mut plan, source) = match dir {
         Dir::Out => (conn.icmp_to_client(snapshot), conn.virt.addr),
         Dir::In => (conn.icmp_to_server(ip.src), conn.local.addr),
     };
+    plan.ttl = hop;
     let target = plan.dst;
     if let Err(error) = packet.rewrite_error(traits, ip.l4_offset, &plan) {
         return cx.drop(packet, reason(error));

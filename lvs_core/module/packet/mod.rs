@@ -33,6 +33,7 @@ use lvs_kapi::{
     rcu::ReadLock,
     skb::{DefragUser, Packet},
 };
+use lvs_wire::ip::TtlStep;
 
 /// Lets packets of a namespace come here. May sleep.
 pub(crate) fn hooks(anchor: &Anchor, ns: Arc<Ns>) -> Result<Hooks> {
@@ -120,6 +121,18 @@ enum Place {
     Through,
 }
 
+impl Place {
+    /// What is left to do of crossing a router: forwarding has counted the hop
+    /// before its hook.
+    #[inline]
+    fn hop(self) -> TtlStep {
+        match self {
+            Self::Arriving | Self::Local => TtlStep::Decrement,
+            Self::Through => TtlStep::Keep,
+        }
+    }
+}
+
 #[inline]
 fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
     let traits = packet.traits();
@@ -133,7 +146,7 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
         // What is for us and cannot be read would get nowhere; so it is said.
         Err(NotOurs::Malformed(dst, reason)) => {
             return match place {
-                Place::Local => cx.drop(packet, reason),
+                Place::Local if cx.ns.services.has_virtual(cx.rcu, dst) => cx.drop(packet, reason),
                 Place::Arriving if is_local_address(cx, dst) => cx.drop(packet, reason),
                 _ => Verdict::Accept(packet),
             }
@@ -143,7 +156,7 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
     };
     // What is for anybody else goes on to where firewalls have their say.
     if place == Place::Arriving && !is_local_address(cx, head.destination.addr) {
-        return Verdict::Accept(packet);
+        return request::arriving(cx, packet, &head);
     }
     let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(packet);
@@ -152,8 +165,11 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
     match (found, place) {
         // A local address that is a virtual one too: requests to it wait for
         // their hook.
-        (Some((_, Dir::In)), Place::Arriving) => Verdict::Accept(packet),
-        (Some((entry, dir)), _) => forward::packet(cx, conns, packet, traits, &head, entry, dir),
+        (Some((_, Dir::In)), Place::Arriving) => request::arriving(cx, packet, &head),
+        (Some((entry, dir)), _) => {
+            let hop = place.hop();
+            forward::packet(cx, conns, packet, traits, &head, entry, dir, hop)
+        }
         (None, Place::Local) => request::packet(cx, conns, packet, traits, &head),
         (None, _) => Verdict::Accept(packet),
     }

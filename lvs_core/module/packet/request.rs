@@ -24,6 +24,29 @@ use lvs_kapi::{
     skb::{Answer, Packet, Traits},
     time,
 };
+use lvs_wire::ip::TtlStep;
+
+/// A packet that is to pass the host's filters first.
+///
+/// Connection tracking knows no connection of ours: requests are sent on before
+/// it confirms them. It takes a segment in the middle for a new connection, but
+/// a FIN or RST for an invalid one, which filters drop. So it is kept from
+/// looking at those.
+#[inline]
+pub(super) fn arriving(cx: Context<'_>, mut packet: Packet, head: &Head) -> Verdict {
+    if (head.flags().fin() || head.flags().rst()) && is_known(cx, head) {
+        packet.untrack();
+    }
+    Verdict::Accept(packet)
+}
+
+#[cold]
+fn is_known(cx: Context<'_>, head: &Head) -> bool {
+    cx.ns.conns().is_some_and(|conns| {
+        let found = conns.find(cx.rcu, head.protocol, head.source, head.destination);
+        matches!(found, Some((_, Dir::In)))
+    })
+}
 
 /// Handles a packet to this host that no connection was found for.
 #[cold]
@@ -66,7 +89,17 @@ pub(super) fn packet(
     };
     let now = now();
     let snapshot = conns.step(entry, &head.segment(Dir::In), now, timeouts);
-    forward::transmit(cx, packet, traits, head, &entry, snapshot, Dir::In, now)
+    forward::transmit(
+        cx,
+        packet,
+        traits,
+        head,
+        &entry,
+        snapshot,
+        Dir::In,
+        TtlStep::Decrement,
+        now,
+    )
 }
 
 /// Whether a TCP segment begins a connection.

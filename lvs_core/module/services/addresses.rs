@@ -35,34 +35,19 @@ impl Services {
         if key.is_none() && lists.services.iter().any(|s| s.virt.addr == addr) {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
-        self.know_local(addr)?;
+        self.locals.add(addr)?;
         pool.add(addr).map_err(|_| ConfigError::NoMemory)
     }
 
     /// Whether a connection may have `addr` as its local address. Any context.
     #[inline]
     pub(crate) fn has_local(&self, rcu: &ReadLock, addr: V4) -> bool {
-        self.locals.read(rcu).is_some_and(|all| all.contains(&addr))
+        self.locals.has(rcu, addr)
     }
 
-    /// Adds to the addresses that connections may have.
-    fn know_local(&self, addr: V4) -> Result<(), ConfigError> {
-        if self.has_local(&ReadLock::new(), addr) {
-            return Ok(());
-        }
-        let known = |rcu: &ReadLock| self.locals.read(rcu).map_or(0, |all| all.len());
-        let len = known(&ReadLock::new());
-        let mut all = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)
-            .map_err(|_| ConfigError::NoMemory)?;
-        let rcu = ReadLock::new();
-        for known in self.locals.read(&rcu).map_or(&[][..], |all| all) {
-            all.push_within(*known).map_err(|_| ConfigError::NoMemory)?;
-        }
-        drop(rcu);
-        all.push_within(addr).map_err(|_| ConfigError::NoMemory)?;
-        let all = rcu::Boxed::new(all, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
-        self.locals.replace(Some(all));
-        Ok(())
+    /// Whether a service is, or was, at `addr`. Any context.
+    pub(crate) fn has_virtual(&self, rcu: &ReadLock, addr: V4) -> bool {
+        self.virtuals.has(rcu, addr)
     }
 
     /// Removes a local address; its connections go on. May sleep.
@@ -94,5 +79,45 @@ impl Services {
         for (key, pool) in lists.pools.iter() {
             each(Some(*key), pool);
         }
+    }
+}
+
+/// Addresses that only become more: removed ones may still have connections.
+pub(super) struct Addresses(rcu::Cell<Vec<V4>>);
+
+impl Addresses {
+    pub(super) const fn new() -> Self {
+        Self(rcu::Cell::empty())
+    }
+
+    fn all<'r>(&'r self, rcu: &'r ReadLock) -> &'r [V4] {
+        self.0.read(rcu).map_or(&[], |all| all)
+    }
+
+    /// Any context.
+    #[inline]
+    fn has(&self, rcu: &ReadLock, addr: V4) -> bool {
+        self.all(rcu).binary_search(&addr).is_ok()
+    }
+
+    /// One writer at a time. May sleep.
+    pub(super) fn add(&self, addr: V4) -> Result<(), ConfigError> {
+        let no_memory = |_| ConfigError::NoMemory;
+        let len = self.all(&ReadLock::new()).len();
+        let mut more = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel).map_err(no_memory)?;
+        let rcu = ReadLock::new();
+        let Err(place) = self.all(&rcu).binary_search(&addr) else {
+            return Ok(());
+        };
+        let (below, above) = self.all(&rcu).split_at_checked(place).unwrap_or_default();
+        for part in [below, &[addr], above] {
+            for addr in part {
+                more.push_within(*addr).map_err(|_| ConfigError::NoMemory)?;
+            }
+        }
+        drop(rcu);
+        let more = rcu::Boxed::new(more, Gfp::Kernel).map_err(no_memory)?;
+        self.0.replace(Some(more));
+        Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     dests::Dest,
     locals::Pool,
     service::{shared, Service},
+    stats::Stats,
 };
 use kernel::sync::Arc;
 use lvs_engine::{config::ConfigError, service::ServiceKey};
@@ -35,6 +36,17 @@ impl Lists {
             .push((key, pool.clone()), Gfp::Kernel)
             .map_err(|_| ConfigError::NoMemory)?;
         Ok(pool)
+    }
+
+    /// The counters of a service that is made: those of its removed
+    /// destinations, if they may come back, from zero.
+    pub(super) fn stats(&self, key: ServiceKey) -> Result<Arc<Stats>, ConfigError> {
+        let former = self.removed.iter().find(|(known, _)| *known == key);
+        if let Some((_, dest)) = former {
+            dest.service_stats.clear();
+            return Ok(dest.service_stats.clone());
+        }
+        shared(Stats::new().map_err(|_| ConfigError::NoMemory)?)
     }
 
     /// A destination is removed from its service.

@@ -4,6 +4,7 @@
 #include <linux/net.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/percpu.h>
+#include <net/dst_metadata.h>
 #include <net/gso.h>
 #include <net/icmp.h>
 #include <net/inet_hashtables.h>
@@ -15,7 +16,7 @@
 
 u32 lvs_skb_traits(const struct sk_buff *skb)
 {
-	const struct dst_entry *dst = skb_dst(skb);
+	const struct dst_entry *dst = skb_valid_dst(skb) ? skb_dst(skb) : NULL;
 
 	return (skb->pkt_type == PACKET_HOST ? LVS_SKB_TO_THIS_HOST : 0) |
 	       (skb->ipvs_property ? LVS_SKB_IPVS_PROPERTY : 0) |
@@ -26,6 +27,18 @@ u32 lvs_skb_traits(const struct sk_buff *skb)
 	       (skb->sk ? LVS_SKB_HAS_SOCKET : 0) |
 	       (skb_is_gso(skb) && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST ?
 		LVS_SKB_GSO_FRAGLIST : 0);
+}
+
+void lvs_skb_untrack(struct sk_buff *skb)
+{
+	nf_reset_ct(skb);
+	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+}
+
+/* A clone shares what is said of segments with the packet it was cloned from. */
+bool lvs_skb_own_info(struct sk_buff *skb)
+{
+	return skb_unclone(skb, GFP_ATOMIC) == 0;
 }
 
 int lvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom)
@@ -93,6 +106,7 @@ struct sk_buff *lvs_alloc_skb(unsigned int headroom, unsigned int len, gfp_t fla
 	skb_reserve(skb, headroom);
 	skb_put_zero(skb, len);
 	skb_reset_network_header(skb);
+	skb_set_transport_header(skb, sizeof(struct iphdr));
 	skb->protocol = htons(ETH_P_IP);
 	return skb;
 }
@@ -104,7 +118,7 @@ int lvs_ip4_input_route(struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 
-	if (skb_dst(skb))
+	if (skb_valid_dst(skb))
 		return 0;
 	return ip_route_input_noref(skb, iph->daddr, iph->saddr, ip4h_dscp(iph), skb->dev);
 }
@@ -121,18 +135,17 @@ void lvs_ip4_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst)
 {
 	skb->ipvs_property = 1;
 	skb->ignore_df = 1;
-	skb->protocol = htons(ETH_P_IP);
-	/* Routing may have written into options without minding the sum. */
-	if (unlikely(ip_hdr(skb)->ihl > 5))
-		ip_send_check(ip_hdr(skb));
-	nf_reset_ct(skb);
-	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
+	lvs_skb_untrack(skb);
 	if (skb->dev)
 		skb_clear_tstamp(skb);
 	skb_orphan(skb);
 	skb_dst_drop(skb);
 	skb_dst_set_noref(skb, dst);
-	NF_HOOK(NFPROTO_IPV4, NF_INET_LOCAL_OUT, net, NULL, skb, NULL, dst->dev, dst_output);
+	/* It also makes the sum of the IP header anew, into whose options routing
+	 * may have written. And what it leaves in a queue of the filters goes on in
+	 * the kernel's text, not in ours.
+	 */
+	ip_local_out(net, NULL, skb);
 }
 
 struct dst_entry *lvs_ip4_route(struct net *net, __be32 daddr, __be32 saddr, u32 mark, u8 dsfield)
@@ -252,7 +265,7 @@ void lvs_this_cpu_add(u64 __percpu *counter, u64 value)
 
 u64 lvs_coarse_ms(void)
 {
-	return get_jiffies_64() * (MSEC_PER_SEC / HZ);
+	return jiffies64_to_msecs(get_jiffies_64());
 }
 
 u32 lvs_skb_mark(const struct sk_buff *skb)

@@ -102,6 +102,7 @@ impl Packet {
             }
         };
         if plan.tcp.is_some() && traits.is_fraglist() {
+            self.own_info()?;
             // The kernel would carry addresses and ports over to the packets
             // of the list, but not what else has changed.
             // SAFETY: Owned by the type invariant.
@@ -199,7 +200,7 @@ impl Packet {
         self.write_options(place, end, plan, &new, grow)?;
         if grow > 0 {
             // CAST: At most 40.
-            self.shrink_segments(grow as u16, mtu);
+            self.shrink_segments(place, grow as u16, mtu)?;
         }
         Ok(result)
     }
@@ -246,13 +247,19 @@ impl Packet {
     }
 
     /// Lets the segments of a GSO packet, longer by `by` bytes now, fit again.
-    fn shrink_segments(&mut self, by: u16, mtu: u32) {
-        // The kernel measures from these.
-        if !self.traits().is_gso() || self.fits(mtu) {
-            return;
+    fn shrink_segments(&mut self, place: Place, by: u16, mtu: u32) -> Result<(), RewriteError> {
+        if !self.traits().is_gso() {
+            return Ok(());
         }
-        // SAFETY: Owned by the type invariant; the shared info is ours to
-        // change once the head is, which `write_options` saw to.
+        // CAST: Inside the packet.
+        // SAFETY: Owned by the type invariant. The kernel measures from where
+        // it believes the headers to be.
+        unsafe { bindings::lvs_skb_rewritten(self.as_ptr(), place.l4_offset as u32) };
+        if self.fits(mtu) {
+            return Ok(());
+        }
+        self.own_info()?;
+        // SAFETY: Owned by the type invariant, and the shared info with it.
         unsafe {
             let info = bindings::lvs_skb_shinfo(self.as_ptr());
             let size = (*info).gso_size;
@@ -260,6 +267,17 @@ impl Packet {
                 (*info).gso_size = size.wrapping_sub(by);
             }
             bindings::lvs_skb_gso_changed(self.as_ptr());
+        }
+        Ok(())
+    }
+
+    /// Makes what is said of the packet's segments ours to change.
+    fn own_info(&mut self) -> Result<(), RewriteError> {
+        // SAFETY: Owned by the type invariant.
+        if unsafe { bindings::lvs_skb_own_info(self.as_ptr()) } {
+            Ok(())
+        } else {
+            Err(RewriteError::Unavailable)
         }
     }
 }

@@ -40,7 +40,7 @@ pub use wheel::Due;
 
 use chains::Chains;
 use entry::Entry;
-use sync::{AtomicUsize, Ordering};
+use sync::{AtomicBool, AtomicUsize, Ordering};
 use wheel::Wheels;
 
 /// No memory.
@@ -61,6 +61,7 @@ pub struct Table<T: Item> {
     chains: Chains<T>,
     wheels: Wheels<T>,
     len: AtomicUsize,
+    growing: AtomicBool,
     cache: sync::Shared<Cache<T>>,
 }
 
@@ -72,6 +73,7 @@ impl<T: Item> Table<T> {
             chains: Chains::new(bits)?,
             wheels: Wheels::new(now)?,
             len: AtomicUsize::new(0),
+            growing: AtomicBool::new(false),
             cache,
         })
     }
@@ -119,14 +121,17 @@ impl<T: Item> Table<T> {
             Entry::allocate(&self.cache, value).map_err(|NoMemory| InsertError::NoMemory)?;
         let entry = Ref::new(entry, rcu);
         self.len.fetch_add(1, Ordering::Relaxed);
-        self.wheels.arm(entry, tick);
         // The second side first: a reply cannot come before the request has
         // been sent, and what finds the entry from the first side finds all.
         if entry.has_second_side() {
             self.chains.link(entry, Side::Second);
         }
         match self.chains.link_unless(entry, same) {
-            None => Ok(entry),
+            None => {
+                // Last: what is in the wheel may end at once.
+                self.wheels.arm(entry, tick);
+                Ok(entry)
+            }
             Some(other) => {
                 self.remove(entry);
                 Err(InsertError::Exists(other))
@@ -195,11 +200,16 @@ impl<T: Item> Table<T> {
         self.chains.for_each_in(rcu, index, each)
     }
 
-    /// Grows when there are more entries than suit the number of chains. May
-    /// sleep; one caller at a time.
+    /// Grows when there are more entries than suit the number of chains; does
+    /// nothing while another caller does. May sleep.
     pub fn grow(&self) -> Result<(), NoMemory> {
+        if self.growing.swap(true, Ordering::Acquire) {
+            return Ok(());
+        }
         // Two links for each entry; on average one in a chain.
-        self.chains.grow_for(self.len().saturating_mul(2))
+        let result = self.chains.grow_for(self.len().saturating_mul(2));
+        self.growing.store(false, Ordering::Release);
+        result
     }
 }
 

@@ -62,9 +62,14 @@ impl<T: Item> Wheels<T> {
         unsafe { self.0.get_unchecked(index) }
     }
 
-    /// Puts a new entry in.
+    /// Puts a new entry in, unless somebody has taken it out already.
     pub(crate) fn arm(&self, entry: Ref<'_, T>, tick: u32) {
-        self.of(entry).lock().put(entry, tick);
+        let mut wheel = self.of(entry).lock();
+        // Who takes it out comes here after claiming it: before this, and it
+        // is seen, or after, and it is disarmed.
+        if !entry.entry().is_dead() {
+            wheel.put(entry, tick);
+        }
     }
 
     /// Moves an entry, unless it is on its way out.

@@ -27,6 +27,9 @@ pub(super) const SERVER_SEQ: u64 = 1 << 10;
 pub struct State(u64);
 
 impl State {
+    /// A bit that is never set here, for whoever keeps the word.
+    pub const SPARE: u64 = 1 << 31;
+
     /// The state in a word that [`State::to_word`] made.
     #[inline]
     #[must_use]

@@ -98,6 +98,13 @@ impl Kernel<'_> {
         Ok(lists.into_iter().flatten().collect())
     }
 
+    /// The counters of what else happened to packets.
+    pub(crate) fn events(&mut self) -> Result<Vec<Drop>, Failure> {
+        let answer = self.lvs_ask(cmd::GET_EVENTS, Builder::default(), Operation::GetDrops)?;
+        let lists = decode_all(&answer, drops::decode)?;
+        Ok(lists.into_iter().flatten().collect())
+    }
+
     fn lvs_ask(
         &mut self,
         command: u8,

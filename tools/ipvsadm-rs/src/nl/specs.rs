@@ -187,6 +187,7 @@ fn lvs_commands() {
             ("get-laddr", cmd::GET_LADDR.into()),
             ("get-conn", cmd::GET_CONN.into()),
             ("get-drops", cmd::GET_DROPS.into()),
+            ("get-events", cmd::GET_EVENTS.into()),
         ],
     );
 }

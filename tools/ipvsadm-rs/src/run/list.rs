@@ -183,11 +183,12 @@ impl Session<'_, '_, '_> {
     }
 
     fn list_drops(&mut self, request: &Request) -> Result<(), Failure> {
-        let list = self.kernel.drops()?;
+        let drops = self.kernel.drops()?;
+        let events = self.kernel.events()?;
         self.output.text(&if request.format.json {
-            json::text(&json::drops(&list))
+            json::text(&json::drops(&drops, &events))
         } else {
-            drops::table(&list)
+            drops::table(&drops, &events)
         })
     }
 }

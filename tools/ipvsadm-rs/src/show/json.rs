@@ -229,10 +229,11 @@ fn local(local: &LocalAddress) -> Value {
     Value::Object(map)
 }
 
-/// Drop counters.
-pub(crate) fn drops(list: &[Drop]) -> Value {
+/// Drop counters, and those of what else was done to packets.
+pub(crate) fn drops(drops: &[Drop], events: &[Drop]) -> Value {
     let one = |d: &Drop| json!({ "id": d.id, "name": d.name, "count": d.count, "hint": d.hint });
-    json!({ "drops": list.iter().map(one).collect::<Vec<_>>() })
+    let all = |list: &[Drop]| list.iter().map(one).collect::<Vec<_>>();
+    json!({ "drops": all(drops), "events": all(events) })
 }
 
 /// The three timeouts.
