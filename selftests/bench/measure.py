@@ -7,6 +7,7 @@ is an error and not a number.
 import net
 import paths
 import wire
+from packet import Tcp
 from paths import PORT, SPORT
 
 
@@ -29,11 +30,12 @@ def open_flows(path, flows):
             flow = BenchFlow(two, cport).established()
             seen.append((flow.lip, flow.lport))
         else:
-            # Nothing comes back through the director: SYN and ACK are all it ever sees.
+            # Nothing comes back through the director, and direct routing keeps the VIP: SYN and ACK are all it sees.
             flow = BenchFlow(two, cport)
-            flow.syn()
-            flow.client_sends("A")
-            seen.append((flow.lip, flow.lport))
+            for packet in (flow.client_packet("S", seq=0), flow.client_packet("A")):
+                two.client.send(packet)
+                two.server.recv(lambda p: isinstance(p.l4, Tcp) and p.l4.sport == cport)
+            seen.append((net.CLIENT, cport))
     return seen
 
 

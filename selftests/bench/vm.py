@@ -150,7 +150,7 @@ def bulk():
                 idle, start = idle_ns(), time.monotonic_ns()
                 report = json.loads(net.sh(f"iperf3 -c {target} -n {size} {flag} -J", "client"))
                 spent = time.monotonic_ns() - start - (idle_ns() - idle)
-                out[name] = spent / report["end"]["sum_received"]["bytes"] * 1e6
+                out[name] = spent / report["end"]["sum_received"]["bytes"]
             net.sh("for p in $(ip netns pids server); do kill $p; done")
             return out
         attempt(cost, part="bulk", path=kind.name)

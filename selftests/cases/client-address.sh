@@ -6,6 +6,8 @@
 setup() {
     topology
     lvs_in; toa_in
+    # Closed connections stay listed for as long as a fact may take.
+    vs_set fullnat_timeout_timewait 120
     nginx_on s1; nginx_on s2
     echo_tcp s1 7000; echo_tcp s2 7000
     echo_tcp s1 7001 ::

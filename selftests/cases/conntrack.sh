@@ -21,6 +21,8 @@ table inet firewall {
 }
 NFT
     lvs_in
+    # Closed connections stay listed for as long as a fact may take.
+    vs_set fullnat_timeout_timewait 120
     nginx_on s1; echo_udp s1 5000
     service -t 80 $S1:80
     service -u 5000 $S1:5000

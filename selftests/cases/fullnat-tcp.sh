@@ -6,6 +6,8 @@
 setup() {
     topology
     lvs_in
+    # Closed connections stay listed for as long as a fact may take.
+    vs_set fullnat_timeout_timewait 120
     nginx_on s1; nginx_on s2
     service -t 80 $S1:80 $S2:80
 }

@@ -38,6 +38,7 @@ test_modes_are_the_same() {
 
 test_a_connection_has_stocks_columns() {
     nginx_on s1
+    vs_set fullnat_timeout_timewait 120
     service -t 80 $S1:80
     get >/dev/null
     has "$(in_ns director cat /proc/net/ip_vs_conn)" "^TCP 0A010002 [0-9A-F]{4} 0A010064 0050 0A020002 0050 [A-Z_]{4,11} +[0-9]+$"

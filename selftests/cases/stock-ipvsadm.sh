@@ -51,7 +51,7 @@ test_what_is_wrong_is_refused_with_stocks_words() {
     stock -A -t $VIP:80 -s rr
     refused 'already exists' stock -A -t $VIP:80 -s rr
     refused 'No such service' stock -D -t $VIP:81
-    refused 'No such service' stock -a -t $VIP:81 -r $S1 -m
+    refused 'Service not defined' stock -a -t $VIP:81 -r $S1 -m
     stock -a -t $VIP:80 -r $S1:80 -m
     refused 'already exists' stock -a -t $VIP:80 -r $S1:80 -m
     refused 'No such destination' stock -d -t $VIP:80 -r $S2:80

@@ -97,6 +97,9 @@ adm -Ln >$TMP/list; show <$TMP/list
 fact "the method is FullNat" shown "-> $S1:80 +FullNat" $TMP/list
 
 step "/proc/net/lvs_conn: every connection with both legs"
+# Two that stay open, so that it does not matter how long anything above took.
+for i in 1 2; do background client "open$i" socat -u "tcp:$VIP:80" -; done
+fact "two more connections are open" wait_for is -eq 2 conn_state ESTABLISHED
 in_ns director cat /proc/net/lvs_conn >$TMP/conns; show <$TMP/conns
 fact "client, VIP, local address and server in one line" shown "$CLIENT.*$VIP.*$LIP1.*$S1" $TMP/conns
 
