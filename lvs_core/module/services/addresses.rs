@@ -4,6 +4,7 @@
 
 use super::Services;
 use crate::{conns::V4, locals::Pool};
+use core::cmp::Ordering;
 use kernel::prelude::*;
 use lvs_engine::{config::ConfigError, laddr, service::ServiceKey};
 use lvs_kapi::{
@@ -97,7 +98,7 @@ impl Addresses {
     /// Any context.
     #[inline]
     fn has(&self, rcu: &ReadLock, addr: V4) -> bool {
-        self.all(rcu).binary_search(&addr).is_ok()
+        place(self.all(rcu), addr).is_ok()
     }
 
     /// One writer at a time. May sleep.
@@ -106,7 +107,7 @@ impl Addresses {
         let len = self.all(&ReadLock::new()).len();
         let mut more = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel).map_err(no_memory)?;
         let rcu = ReadLock::new();
-        let Err(place) = self.all(&rcu).binary_search(&addr) else {
+        let Err(place) = place(self.all(&rcu), addr) else {
             return Ok(());
         };
         let (below, above) = self.all(&rcu).split_at_checked(place).unwrap_or_default();
@@ -120,4 +121,20 @@ impl Addresses {
         self.0.replace(Some(more));
         Ok(())
     }
+}
+
+/// Where `addr` is in a sorted list, or else where it would be. The library's
+/// search has overflow checks, which would be calls to the panic handler.
+#[inline]
+fn place(list: &[V4], addr: V4) -> Result<usize, usize> {
+    let (mut from, mut to) = (0, list.len());
+    while from < to {
+        let middle = from.wrapping_add(to.wrapping_sub(from) >> 1);
+        match list.get(middle).map(|found| found.cmp(&addr)) {
+            Some(Ordering::Equal) => return Ok(middle),
+            Some(Ordering::Less) => from = middle.wrapping_add(1),
+            Some(Ordering::Greater) | None => to = middle,
+        }
+    }
+    Err(from)
 }
