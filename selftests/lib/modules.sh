@@ -44,7 +44,7 @@ vs_set() { in_ns director sysctl -qw "net.ipv4.vs.$1=$2"; }
 vs_get() { in_ns director sysctl -n "net.ipv4.vs.$1"; }
 
 # drops NAME: how often the director dropped a packet for that reason.
-drops() { adm -L --drops --json | jq -r --arg n "$1" '[.drops[]? // .[]? | select(.name == $n) | .count] | add // 0'; }
+drops() { adm -L --drops --json | jq -r --arg n "$1" '[(.drops[]?, .events[]?) | select(.name == $n) | .count] | add // 0'; }
 
 # conns: how many connections the director has.
 conns() { in_ns director tail -n +2 /proc/net/ip_vs_conn | grep -c . || true; }
