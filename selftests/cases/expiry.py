@@ -79,8 +79,9 @@ def expired(cport):
     f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
     f.client_sends("A", seq=12, ack=12)
     W.drain()
-    to_client = W.client.recv(reset)
-    to_server = W.server.recv(reset)
+    # Flows of earlier facts fall silent too.
+    to_client = W.client.recv(lambda p: reset(p) and p.l4.dport == cport)
+    to_server = W.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
     sh("stock --set 900 120 300")
     return f, to_client, to_server
 
