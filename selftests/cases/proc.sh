@@ -42,7 +42,7 @@ test_a_connection_has_stocks_columns() {
     service -t 80 $S1:80
     get >/dev/null
     has "$(in_ns director cat /proc/net/ip_vs_conn)" "^TCP 0A010002 [0-9A-F]{4} 0A010064 0050 0A020002 0050 [A-Z_]{4,11} +[0-9]+$"
-    same "$(printf 'TCP 0A010002 .... 0A010064 0050 0A020002 0050 ............. .......' | wc -c)" \
+    same "$(printf 'TCP 0A010002 .... 0A010064 0050 0A020002 0050 ........... .......' | wc -c)" \
         "$(in_ns director tail -n 1 /proc/net/ip_vs_conn | tr -d '\n' | wc -c)" "length of a line"
 }
 
