@@ -157,15 +157,12 @@ impl Dest {
             return Some(then(route));
         }
         let route = Route::ip4(net, self.real.addr, source, 0, 0)?;
-        // No memory to keep it: it serves this packet only.
-        match rcu::Boxed::new(route, Gfp::Atomic) {
-            Ok(route) => {
-                let result = then(&route);
-                self.route.replace(Some(route));
-                Some(result)
-            }
-            Err(_) => None,
+        let result = then(&route);
+        // Kept for the next packet; without memory, looked up again.
+        if let Ok(route) = rcu::Boxed::new(route, Gfp::Atomic) {
+            self.route.replace(Some(route));
         }
+        Some(result)
     }
 
     /// Forgets the way there.

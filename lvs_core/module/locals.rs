@@ -65,6 +65,8 @@ type Members = Vec<Arc<Local>>;
 /// Local addresses that connections are spread over.
 pub(crate) struct Pool {
     members: rcu::Cell<Members>,
+    /// Removed ones that still have connections.
+    leaving: rcu::Cell<Members>,
     /// Which one is next; any number will do.
     cursor: AtomicU32,
 }
@@ -74,6 +76,7 @@ impl Pool {
     pub(crate) fn new(random: u32) -> Self {
         Self {
             members: rcu::Cell::empty(),
+            leaving: rcu::Cell::empty(),
             cursor: AtomicU32::new(random),
         }
     }
@@ -106,19 +109,34 @@ impl Pool {
         members.iter().cycle().skip(start).take(members.len())
     }
 
-    /// Adds an address. May sleep; one writer at a time.
+    /// Removed addresses that still have connections. Any context.
+    pub(crate) fn leaving<'r>(&'r self, rcu: &'r ReadLock) -> &'r [Arc<Local>] {
+        self.leaving.read(rcu).map_or(&[], |leaving| leaving)
+    }
+
+    /// Adds an address; one that is leaving comes back with its connections.
+    /// May sleep; one writer at a time.
     ///
     /// # Errors
     ///
     /// `EEXIST`, `ENOMEM`.
     pub(crate) fn add(&self, addr: V4) -> Result {
-        let old = self.copy(|_| true)?;
-        if old.iter().any(|local| local.addr == addr) {
+        if self.has(addr) {
             return Err(EEXIST);
         }
-        let mut new = old;
-        new.push(Local::new(addr)?, Gfp::Kernel)?;
-        self.publish(new)
+        let back = {
+            let rcu = ReadLock::new();
+            self.leaving(&rcu).iter().find(|l| l.addr == addr).cloned()
+        };
+        let local = match back {
+            Some(local) => local,
+            None => Local::new(addr)?,
+        };
+        let mut members = copy(&self.members, |_| true)?;
+        members.push(local.clone(), Gfp::Kernel)?;
+        publish(&self.members, members)?;
+        local.draining.store(false, Relaxed);
+        publish(&self.leaving, copy(&self.leaving, |l| l.addr != addr)?)
     }
 
     /// Removes an address; its connections go on. May sleep; one writer at a
@@ -128,36 +146,55 @@ impl Pool {
     ///
     /// `ENOENT`, `ENOMEM`.
     pub(crate) fn remove(&self, addr: V4) -> Result {
-        let all = self.copy(|_| true)?;
-        let Some(local) = all.iter().find(|local| local.addr == addr) else {
-            return Err(ENOENT);
+        let gone = {
+            let rcu = ReadLock::new();
+            self.members(&rcu).iter().find(|l| l.addr == addr).cloned()
         };
-        self.publish(self.copy(|local| local.addr != addr)?)?;
-        local.draining.store(true, Relaxed);
-        Ok(())
+        let gone = gone.ok_or(ENOENT)?;
+        let mut leaving = copy(&self.leaving, |_| true)?;
+        leaving.push(gone.clone(), Gfp::Kernel)?;
+        publish(&self.members, copy(&self.members, |l| l.addr != addr)?)?;
+        gone.draining.store(true, Relaxed);
+        publish(&self.leaving, leaving)
     }
 
-    /// The members that `keep` says yes to.
-    pub(crate) fn copy(&self, keep: impl Fn(&Local) -> bool) -> Result<Members> {
-        // Memory first: a read section must not sleep.
-        loop {
-            let len = self.members(&ReadLock::new()).len();
-            let mut copy = Vec::with_capacity(len, Gfp::Kernel)?;
-            let rcu = ReadLock::new();
-            let members = self.members(&rcu);
-            if members.len() > len {
-                continue;
+    /// Forgets removed addresses without connections. May sleep; one writer at
+    /// a time.
+    pub(crate) fn tidy(&self) {
+        let idle = |local: &Arc<Local>| local.conns() == 0;
+        if self.leaving(&ReadLock::new()).iter().any(idle) {
+            // No memory: another time.
+            if let Ok(left) = copy(&self.leaving, |local| local.conns() != 0) {
+                let _ = publish(&self.leaving, left);
             }
-            for local in members.iter().filter(|local| keep(local)) {
-                copy.push_within(local.clone()).map_err(|_| ENOMEM)?;
-            }
-            return Ok(copy);
         }
     }
 
-    fn publish(&self, members: Members) -> Result {
-        self.members
-            .replace(Some(rcu::Boxed::new(members, Gfp::Kernel)?));
-        Ok(())
+    /// Sets the counters of all addresses to zero. May sleep.
+    pub(crate) fn zero(&self) {
+        let rcu = ReadLock::new();
+        for local in self.members(&rcu).iter() {
+            local.stats.clear();
+        }
     }
+}
+
+/// The members that `keep` says yes to, with room for one more. May sleep; one
+/// writer at a time.
+fn copy(list: &rcu::Cell<Members>, keep: impl Fn(&Local) -> bool) -> Result<Members> {
+    // Memory first: a read section must not sleep.
+    let len = list.read(&ReadLock::new()).map_or(0, |list| list.len());
+    let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)?;
+    let rcu = ReadLock::new();
+    for local in list.read(&rcu).map_or(&[][..], |list| list) {
+        if keep(local) {
+            copy.push_within(local.clone()).map_err(|_| ENOMEM)?;
+        }
+    }
+    Ok(copy)
+}
+
+fn publish(list: &rcu::Cell<Members>, members: Members) -> Result {
+    list.replace(Some(rcu::Boxed::new(members, Gfp::Kernel)?));
+    Ok(())
 }

@@ -301,6 +301,13 @@ impl Services {
     pub(crate) fn zero(&self, key: Option<ServiceKey>) -> Result<(), ConfigError> {
         let lists = self.lists.lock();
         let only = key.map(|key| self.known(key)).transpose()?;
+        match key {
+            None => {
+                self.default_pool.zero();
+                lists.pools.iter().for_each(|(_, pool)| pool.zero());
+            }
+            Some(_) => only.iter().for_each(|service| service.pool.zero()),
+        }
         let rcu = ReadLock::new();
         for service in lists.services.iter() {
             if only
@@ -328,8 +335,10 @@ impl Services {
                 index = index.saturating_add(1);
             }
         }
+        self.default_pool.tidy();
         let mut index = 0;
         while let Some((key, pool)) = lists.pools.get(index) {
+            pool.tidy();
             if pool.is_empty(&ReadLock::new()) && self.find(*key).is_none() {
                 lists.pools.swap_remove(index);
             } else {

@@ -83,30 +83,12 @@ counted! {
         /// Unroutable.
         NoRoute = "no_route",
             "There is no route to the receiver: look at ip route get.";
-        /// The next hop.
-        OutputFailed = "output_failed",
-            "The device or the neighbour did not take the packet: look at ip neigh and at the device's queue.";
-        /// Later fragment.
-        NotFirstFragment = "not_first_fragment",
-            "A fragment came without its first part: look for loss of fragments.";
-        /// conn_max.
-        TableFull = "table_full",
-            "The connection table holds conn_max connections: raise net.ipv4.vs.conn_max, or look for an attack.";
-        /// Not allowed here.
-        State = "state",
-            "The packet does not fit the state of its connection, which has been reset or is being replaced.";
         /// Bad ICMP.
         BadIcmp = "bad_icmp",
             "An ICMP error carries too little of the packet it is about, or contradicts it.";
-        /// Source is ours.
-        SpoofedSource = "spoofed_source",
-            "A packet from outside claims to come from a local or loopback address: look for spoofing.";
         /// Too long.
         TooLong = "too_long",
             "The packet would pass 65535 bytes after it was rewritten.";
-        /// Shutting down.
-        GoingAway = "going_away",
-            "The namespace or the module is being removed.";
     }
 }
 
@@ -125,9 +107,6 @@ counted! {
         /// Spoofed.
         ToaSpoofedRemoved = "toa_spoofed_removed",
             "A client sent a TOA option of its own, which was removed.";
-        /// Too long for one.
-        ToaTooLong = "toa_too_long",
-            "A segment with the TOA option would pass 65535 bytes, it went without.";
         /// Inserted.
         ToaInserted = "toa_inserted",
             "Segments that carry a TOA option.";

@@ -208,7 +208,10 @@ fn pool_members(
     place: &mut u64,
     out: &mut Dump<'_>,
 ) -> Result<(), Halt> {
-    for each in members.members(&ReadLock::new()).iter().skip(index(*place)) {
+    let rcu = ReadLock::new();
+    // Those that have been removed and still have connections come last.
+    let both = [members.members(&rcu), members.leaving(&rcu)];
+    for each in both.into_iter().flatten().skip(index(*place)) {
         out.message(cmd::GET_LADDR, |out| {
             if let Some(key) = &owner {
                 out.nest(attr::SERVICE, |out| name(key, out))?;

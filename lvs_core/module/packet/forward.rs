@@ -111,6 +111,9 @@ pub(super) fn transmit(
         Dir::Out => {
             let mut plan = conn.plan_out(head.flags());
             plan.ttl = hop;
+            if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
+                cx.ns.happened(Event::MssLowered);
+            }
             let mark = packet.mark();
             let route = Route::ip4(cx.net, conn.client.addr, conn.virt.addr, mark, 0);
             let job = Job {

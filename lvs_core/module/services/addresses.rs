@@ -37,7 +37,12 @@ impl Services {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
         self.locals.add(addr)?;
-        pool.add(addr).map_err(|_| ConfigError::NoMemory)
+        let first = pool.is_empty(&ReadLock::new());
+        pool.add(addr).map_err(|_| ConfigError::NoMemory)?;
+        if first && key.is_none() {
+            pr_info!("services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps one NAT\n");
+        }
+        Ok(())
     }
 
     /// Whether a connection may have `addr` as its local address. Any context.

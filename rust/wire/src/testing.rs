@@ -14,7 +14,7 @@ use crate::ip::Network;
 pub(crate) fn sum(bytes: &[u8]) -> u16 {
     let mut sum = 0u32;
     for pair in bytes.chunks(2) {
-        sum += u32::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u32::from);
+        sum += (u32::from(pair[0]) << 8) | pair.get(1).copied().map_or(0, u32::from);
         sum = (sum & 0xffff) + (sum >> 16);
     }
     u16::try_from(sum).unwrap()

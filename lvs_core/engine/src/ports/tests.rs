@@ -40,7 +40,7 @@ fn check(set: &PortSet, taken: &BTreeSet<u16>) {
     let bits: u32 = set.words[..PORT_WORDS].iter().map(|w| w.count_ones()).sum();
     assert_eq!(bits, set.used());
     for (index, word) in set.words[..PORT_WORDS].iter().enumerate() {
-        let full = set.words[PORT_WORDS + index / 64] >> (index % 64) & 1;
+        let full = (set.words[PORT_WORDS + index / 64] >> (index % 64)) & 1;
         assert_eq!(full == 1, *word == u64::MAX, "summary of word {index}");
     }
 }

@@ -14,9 +14,9 @@ pub(crate) fn table(drops: &[Drop], events: &[Drop]) -> String {
 }
 
 fn rows(title: &str, list: &[Drop]) -> String {
-    let mut out = format!("{:>12}  {:<24} Hint\n", "Packets", title);
+    let mut out = format!("{:>12}  {:<26} Hint\n", "Packets", title);
     for one in list {
-        let line = format!("{:>12}  {:<24} {}", one.count, one.name, one.hint);
+        let line = format!("{:>12}  {:<26} {}", one.count, one.name, one.hint);
         out.push_str(line.trim_end());
         out.push('\n');
     }

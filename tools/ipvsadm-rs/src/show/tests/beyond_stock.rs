@@ -147,10 +147,10 @@ fn drops_have_hints() {
     let list = nl_lvs::drops::decode(&b.into_bytes()).unwrap();
     assert_eq!(
         drops::table(&list, &[]),
-        "     Packets  Reason                   Hint\n           \
-         3  no_local_address         add one with -P\n           \
-         0  no_service               add one with -P\n\n     \
-         Packets  Event                    Hint\n"
+        "     Packets  Reason                     Hint\n           \
+         3  no_local_address           add one with -P\n           \
+         0  no_service                 add one with -P\n\n     \
+         Packets  Event                      Hint\n"
     );
     assert_eq!(json::drops(&list, &list)["drops"][0]["count"], 3);
 }
