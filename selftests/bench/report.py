@@ -80,7 +80,7 @@ def others(rows):
     bulk = [r for r in rows if r["part"] == "bulk" and "error" not in r]
     plain = find(rows, part="bulk", path="ip_forward")
     if bulk and plain:
-        out += ["", "## Bulk TCP", "", "iperf3: instructions for each byte that arrives, both ends, copying (an instruction a byte each time) and checksums included.", "",
+        out += ["", "## Bulk TCP", "", "Instructions for each kilobyte between two programs with blocking sockets, both ends, copying and checksums included; what starting them costs is taken off.", "",
                 "| path | up | down | against plain forwarding |", "|---|---:|---:|---|"]
         out += [f"| {r['path']} | {r['up']:.2f} | {r['down']:.2f} | {r['up'] / plain['up']:.3f} / {r['down'] / plain['down']:.3f} |" for r in bulk]
     return out
