@@ -104,8 +104,9 @@ def pktgen(ns, count, dst, sports, dports, src=None, srcs=None):
     lines = ["rem_device_all", "add_device eth0"]
     conf = [f"count {count}", "clone_skb 0", "pkt_size 60", "delay 0", f"dst_mac {mac('director', dev)}",
             f"dst_min {dst}", f"dst_max {dst}", f"src_min {low}", f"src_max {high}",
-            f"udp_src_min {sports[0]}", f"udp_src_max {sports[1]}",
-            f"udp_dst_min {dports[0]}", f"udp_dst_max {dports[1]}"]
+            # Of a range of ports the last is never sent from or to, of addresses it is.
+            f"udp_src_min {sports[0]}", f"udp_src_max {sports[1] + (sports[0] < sports[1])}",
+            f"udp_dst_min {dports[0]}", f"udp_dst_max {dports[1] + (dports[0] < dports[1])}"]
     script = "modprobe pktgen; cd /proc/net/pktgen\n"
     script += "".join(f"echo '{line}' >kpktgend_0\n" for line in lines)
     script += "".join(f"echo '{line}' >eth0\n" for line in conf)

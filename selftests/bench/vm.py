@@ -48,8 +48,9 @@ def packets(proto):
 def distinct(n):
     """pktgen arguments for n datagrams that are n connections: it counts address and port up together, and their
     numbers have no common divisor."""
-    ports = 251
-    return dict(srcs=("10.64.0.1", net.plus("10.64.0.1", n // ports + 1)), sports=(20000, 20000 + ports - 1))
+    ports, addresses = 251, n // 251 + 1
+    addresses += addresses % ports == 0
+    return dict(srcs=("10.64.0.1", net.plus("10.64.0.1", addresses - 1)), sports=(20000, 20000 + ports - 1))
 
 
 def new_connections():
@@ -117,13 +118,13 @@ def bytes_each(kind, conns):
     net.sh("echo 3 >/proc/sys/vm/drop_caches")
     before = available()
     net.pktgen("client", conns, net.VIP, dports=(PORT, PORT), **distinct(conns))
-    arrived = net.sunk("server")
+    listed = int(net.sh("tail -n +2 /proc/net/ip_vs_conn | wc -l", "director"))
     net.sh("echo 3 >/proc/sys/vm/drop_caches")
     used = before - available()
     slab = net.sh("grep -E '^(lvs_|ip_vs_conn)' /proc/slabinfo || true").split("\n")
     sizes = {s.split()[0]: int(s.split()[3]) for s in slab if s}
-    if arrived != conns:
-        raise RuntimeError(f"{arrived} of {conns} connections")
+    if listed != conns:
+        raise RuntimeError(f"{listed} of {conns} connections are listed")
     return {"bytes": used / conns, "objects": sizes}
 
 
