@@ -125,6 +125,10 @@ def test_a_signed_segment_carries_none():
     got = f.syn(NOP * 2 + md5)
     same((None, b"M" * 16), (told(got), got.l4.option(19)))
     same(before + 1, drops("toa_md5"))
+    f.syn_ack()
+    got = f.client_sends("PA", payload=b"signed", options=NOP * 2 + md5)
+    same((None, b"M" * 16), (told(got), got.l4.option(19)))
+    same(before + 2, drops("toa_md5"))
 
 
 def test_a_port_that_reads_as_fast_open_is_not_told_on_the_syn():
