@@ -57,7 +57,7 @@ impl Control {
             if *error == EEXIST {
                 pr_err!(
                     "the netlink family IPVS exists already: ip_vs is loaded; \
-                     remove it first (ipvsadm -C; rmmod ip_vs)\n"
+                     remove it first (ipvsadm -C; modprobe -r its ip_vs_* schedulers, then ip_vs)\n"
                 );
             }
         })?;

@@ -129,7 +129,7 @@ impl Kernel<'_> {
         let family = self.lvs.ok_or_else(|| {
             Failure::refused(
                 "This needs the lvs module, and the kernel runs stock ip_vs: \
-                 unload it (`ipvsadm -C`, `modprobe -r ip_vs`) and load lvs (`modprobe lvs`).",
+                 unload it (`ipvsadm -C`, then `modprobe -r` its ip_vs_* schedulers and ip_vs) and load lvs (`modprobe lvs`).",
             )
         })?;
         Ok(Request {

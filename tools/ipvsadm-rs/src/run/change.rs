@@ -82,7 +82,7 @@ impl Session<'_, '_, '_> {
         }
         Err(Failure::refused(
             "--fullnat needs the lvs module, and the kernel runs stock ip_vs: \
-             unload it (`ipvsadm -C`, `modprobe -r ip_vs`) and load lvs (`modprobe lvs`), or use -m.",
+             unload it (`ipvsadm -C`, then `modprobe -r` its ip_vs_* schedulers and ip_vs) and load lvs (`modprobe lvs`), or use -m.",
         ))
     }
 
