@@ -115,18 +115,28 @@ def bytes_each(kind, conns):
         net.sh(f"ip neigh replace 10.2.0.{20 + i} lladdr {mac} dev server nud permanent; "
                f"{tool} -a -u {net.VIP}:{PORT} -r 10.2.0.{20 + i}:{PORT} {method}", "director")
     net.sink("server")
-    net.sh("echo 3 >/proc/sys/vm/drop_caches")
-    before = available()
+    before = settled()
     net.pktgen("client", conns, net.VIP, dports=(PORT, PORT), **distinct(conns))
     # As the servers' own counters have it: a listing may repeat itself while the table grows.
     listed = int(net.sh("ipvsadm -Ln | awk '$1 == \"->\" && $5 ~ /^[0-9]/ {n += $5 + $6} END {print n + 0}'", "director"))
-    net.sh("echo 3 >/proc/sys/vm/drop_caches")
-    used = before - available()
+    used = before - settled()
     slab = net.sh("grep -E '^(lvs_|ip_vs_conn)' /proc/slabinfo || true").split("\n")
     sizes = {s.split()[0]: int(s.split()[3]) for s in slab if s}
     if listed != conns:
         raise RuntimeError(f"{listed} of {conns} connections are counted")
     return {"bytes": used / conns, "objects": sizes}
+
+
+def settled():
+    """Free memory once it no longer changes: namespaces and modules of the row before are freed in the background."""
+    last, same = None, 0
+    while same < 5:
+        net.sh("echo 3 >/proc/sys/vm/drop_caches")
+        now = available()
+        same = same + 1 if last is not None and abs(now - last) < 65536 else 0
+        last = now
+        time.sleep(0.2)
+    return last
 
 
 def available():
