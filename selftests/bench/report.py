@@ -74,7 +74,7 @@ def others(rows):
                     f"{r['at10']:.0f} instructions with 10 % in use, {r['at95']:.0f} with 95 %: ratio {r['ratio']:.3f}."]
     memory = [r for r in rows if r["part"] == "memory" and "error" not in r]
     if memory:
-        out += ["", "## Memory", "", "Free memory before less free memory after, over the connections: objects, tables and port sets.", "",
+        out += ["", "## Memory", "", "Slab, vmalloc and per-CPU memory that the connections added, divided by their number: objects, tables and port sets.", "",
                 "| path | connections | bytes each | slab objects |", "|---|---:|---:|---|"]
         out += [f"| {r['path']} | {r['connections']:,} | {r['bytes']:.0f} | {', '.join(f'{k} {v}' for k, v in r['objects'].items())} |" for r in memory]
     bulk = [r for r in rows if r["part"] == "bulk" and "error" not in r]
