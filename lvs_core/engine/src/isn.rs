@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn auto_strips_from_a_port_that_was_in_use_a_minute_ago_and_no_longer() {
+        let last = Ticks::new(1000);
+        let after = |seconds| Timestamps::Auto.strip(Some(last), last.after_seconds(seconds));
+        assert!(after(0) && after(QUIET_SECONDS));
+        assert!(!after(QUIET_SECONDS + 1));
+        assert!(!Timestamps::Auto.strip(None, last));
+    }
+
+    #[test]
     fn the_generator_keeps_ahead_of_125_megabits_a_second() {
         // Bytes; who sends faster is met by the margin.
         assert_eq!(generate(1_000_000_000, 0), 15_625_000);
