@@ -77,6 +77,17 @@ def others(rows):
         out += ["", "## Memory", "", "Slab, vmalloc and per-CPU memory that the connections added, divided by their number: objects, tables and port sets.", "",
                 "| path | connections | bytes each | slab objects |", "|---|---:|---:|---|"]
         out += [f"| {r['path']} | {r['connections']:,} | {r['bytes']:.0f} | {', '.join(f'{k} {v}' for k, v in r['objects'].items())} |" for r in memory]
+    pairs = [(r, find(rows, part="mitigations", path=STOCK, proto=r["proto"], direction=r["direction"]))
+             for r in rows if r["part"] == "mitigations" and r["path"] == OURS and "error" not in r]
+    if pairs:
+        out += ["", "## With mitigations on", "", "The rows of one flow again, without `mitigations=off`.", "",
+                "| protocol | direction | IPVS NAT | lvs FULLNAT | ratio |", "|---|---|---:|---:|---:|"]
+        out += [f"| {r['proto'].upper()} | {r['direction']} | {stock['instructions']:.0f} | {r['instructions']:.0f} | {r['instructions'] / stock['instructions']:.3f} |"
+                for r, stock in pairs if stock]
+    lookup = find(rows, part="lookup")
+    if lookup:
+        out += ["", "## Look-up", "", "The real table on the host, every key at a random place; what instruction counts do not see, which is caches.",
+                f"{lookup['few_ns']:.1f} ns with 1,000 connections, {lookup['many_ns']:.1f} ns with 4,000,000: ratio {lookup['ratio']:.1f}. Not comparable between machines."]
     bulk = [r for r in rows if r["part"] == "bulk" and "error" not in r]
     plain = find(rows, part="bulk", path="ip_forward")
     if bulk and plain:
@@ -114,7 +125,7 @@ def plot(rows):
 
 def main():
     directory, rows = sys.argv[1], load(sys.argv[2:])
-    kernel = next((r for r in rows if r["part"] == "kernel"), {"release": "?", "cmdline": "?"})
+    kernel = next((r for r in rows if r["part"] == "kernel" and "mitigations=off" in r["cmdline"]), {"release": "?", "cmdline": "?"})
     results = goals(rows)
     lines = ["# Performance", "",
              "Made by `make bench`; do not edit. Cost is counted in instructions: under QEMU's `-icount shift=0,sleep=off` the guest's clock",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs inside the counting virtual machine: measures the parts named on the command line and prints one JSON object a line.
 
-    vm.py udp tcp new ports bulk memory memory-million memory-stock [few]
+    vm.py udp tcp new ports bulk mitigations memory memory-million memory-stock [few]
 
 `few` sends a tenth of the packets, to see that everything works.
 """
@@ -43,6 +43,15 @@ def packets(proto):
     for kind, direction, flows in rows:
         attempt(lambda: {"instructions": measure.row(kind, proto, direction, flows, COUNT)},
                 part="packet", path=kind.name, proto=proto, direction=direction, flows=flows)
+
+
+def mitigations():
+    """The same rows with the CPU's mitigations on, which cost every call something; only the ratio means anything."""
+    for proto in ("udp", "tcp"):
+        for direction in ("in", "out"):
+            for kind in (Stock, Fullnat):
+                attempt(lambda: {"instructions": measure.row(kind, proto, direction, 1, COUNT // 4)},
+                        part="mitigations", path=kind.name, proto=proto, direction=direction, flows=1)
 
 
 def distinct(n):
@@ -181,7 +190,7 @@ def idle_ns():
     return (int(ticks[4]) + int(ticks[5])) * 10_000_000
 
 
-PARTS = {"udp": lambda: packets("udp"), "tcp": lambda: packets("tcp"), "new": new_connections, "ports": ports, "bulk": bulk,
+PARTS = {"udp": lambda: packets("udp"), "tcp": lambda: packets("tcp"), "new": new_connections, "ports": ports, "bulk": bulk, "mitigations": mitigations,
          "memory": lambda: memory(Fullnat, 200_000), "memory-million": lambda: memory(Fullnat, 1_000_000), "memory-stock": lambda: memory(Stock, 200_000)}
 say(part="kernel", release=os.uname().release, cmdline=open("/proc/cmdline").read().strip())
 for part in sys.argv[1:]:
