@@ -84,12 +84,6 @@ impl Traits {
     pub fn is_fraglist(self) -> bool {
         self.has(bindings::LVS_SKB_GSO_FRAGLIST)
     }
-
-    /// It has been routed.
-    #[inline]
-    pub fn is_routed(self) -> bool {
-        self.has(bindings::LVS_SKB_HAS_DST)
-    }
 }
 
 impl Packet {

@@ -16,15 +16,10 @@
 
 u32 lvs_skb_traits(const struct sk_buff *skb)
 {
-	const struct dst_entry *dst = skb_valid_dst(skb) ? skb_dst(skb) : NULL;
-
 	return (skb->pkt_type == PACKET_HOST ? LVS_SKB_TO_THIS_HOST : 0) |
 	       (skb->ipvs_property ? LVS_SKB_IPVS_PROPERTY : 0) |
 	       (skb->ip_summed == CHECKSUM_PARTIAL ? LVS_SKB_CSUM_PARTIAL : 0) |
 	       (skb_is_gso(skb) ? LVS_SKB_GSO : 0) |
-	       (dst ? LVS_SKB_HAS_DST : 0) |
-	       (dst && lvs_dst_is_local(dst) ? LVS_SKB_LOCAL_ROUTE : 0) |
-	       (skb->sk ? LVS_SKB_HAS_SOCKET : 0) |
 	       (skb_is_gso(skb) && skb_shinfo(skb)->gso_type & SKB_GSO_FRAGLIST ?
 		LVS_SKB_GSO_FRAGLIST : 0);
 }
@@ -170,11 +165,6 @@ bool lvs_dst_usable(struct dst_entry *dst)
 bool lvs_dst_is_local(const struct dst_entry *dst)
 {
 	return dst_rtable(dst)->rt_flags & RTCF_LOCAL;
-}
-
-void lvs_dst_hold(struct dst_entry *dst)
-{
-	dst_hold(dst);
 }
 
 void lvs_dst_release(struct dst_entry *dst)

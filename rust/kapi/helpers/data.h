@@ -15,9 +15,6 @@
 #define LVS_SKB_IPVS_PROPERTY	(1 << 1)
 #define LVS_SKB_CSUM_PARTIAL	(1 << 2)
 #define LVS_SKB_GSO		(1 << 3)
-#define LVS_SKB_HAS_DST		(1 << 4)
-#define LVS_SKB_LOCAL_ROUTE	(1 << 5)
-#define LVS_SKB_HAS_SOCKET	(1 << 6)
 #define LVS_SKB_GSO_FRAGLIST	(1 << 7)
 
 struct rtable;
@@ -41,7 +38,6 @@ void lvs_icmp4_send(struct sk_buff *skb, int type, int code, u32 info);
 struct dst_entry *lvs_ip4_route(struct net *net, __be32 daddr, __be32 saddr, u32 mark, u8 dsfield);
 bool lvs_dst_usable(struct dst_entry *dst);
 bool lvs_dst_is_local(const struct dst_entry *dst);
-void lvs_dst_hold(struct dst_entry *dst);
 void lvs_dst_release(struct dst_entry *dst);
 u32 lvs_dst_mtu(const struct dst_entry *dst);
 bool lvs_ip4_address_is_local(struct net *net, __be32 addr);
