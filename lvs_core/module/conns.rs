@@ -20,7 +20,7 @@ use lvs_engine::{
     time::Ticks,
     timeouts::Timeouts,
 };
-use lvs_kapi::{random, rcu::ReadLock, time};
+use lvs_kapi::{rcu::ReadLock, time};
 use lvs_table::{Due, Item, Ref, Side, Table};
 use lvs_wire::addr::Endpoint;
 
@@ -134,8 +134,6 @@ pub(crate) struct Conns {
     table: Table<Connection>,
     pub(crate) spaces: Spaces,
     key: Key,
-    /// Of the initial sequence numbers that servers see.
-    isn_key: random::Key,
 }
 
 impl Conns {
@@ -145,7 +143,6 @@ impl Conns {
             table: Table::new(12, wheel_tick(now()), cache).map_err(|_| ENOMEM)?,
             spaces: Spaces::new()?,
             key: Key::random(),
-            isn_key: random::Key::random(),
         })
     }
 
@@ -156,15 +153,6 @@ impl Conns {
     /// How many chains the table has.
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
         self.table.size(rcu)
-    }
-
-    /// Where the sequence numbers between a local address and a server lie.
-    /// One line for all ports: what a port's last connection has used is below
-    /// what the next one gets if it is below the highest of all.
-    pub(crate) fn number_line(&self, local: V4, real: End) -> u32 {
-        let addrs = u64::from(local.to_bits()) << 32 | u64::from(real.addr.to_bits());
-        // CAST: The low half.
-        self.isn_key.hash2([addrs, u64::from(real.port)]) as u32
     }
 
     /// The connection that a packet from `source` to `destination` is of, and

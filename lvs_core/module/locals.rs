@@ -6,6 +6,7 @@
 use crate::{conns::V4, stats::Stats};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
+use lvs_engine::ports::Ranges;
 use lvs_kapi::{
     gfp::Gfp,
     rcu::{self, ReadLock},
@@ -19,6 +20,8 @@ pub(crate) struct Local {
     exhausted: AtomicU64,
     /// It has been removed from its pool: it gets no new connections.
     pub(crate) draining: AtomicBool,
+    /// The host itself leaves the address alone: every port may be used.
+    dedicated: AtomicBool,
     pub(crate) stats: Stats,
 }
 
@@ -30,6 +33,7 @@ impl Local {
                 conns: AtomicU32::new(0),
                 exhausted: AtomicU64::new(0),
                 draining: AtomicBool::new(false),
+                dedicated: AtomicBool::new(false),
                 stats: Stats::new()?,
             },
             GFP_KERNEL,
@@ -47,6 +51,20 @@ impl Local {
     /// Its connections now.
     pub(crate) fn conns(&self) -> u32 {
         self.conns.load(Relaxed)
+    }
+
+    pub(crate) fn is_dedicated(&self) -> bool {
+        self.dedicated.load(Relaxed)
+    }
+
+    /// The ports that connections leave from: `host`, which are those that the
+    /// host does not use itself, or all if it uses none.
+    pub(crate) fn ports(&self, host: Ranges) -> Ranges {
+        if self.is_dedicated() {
+            Ranges::DEDICATED
+        } else {
+            host
+        }
     }
 
     /// No port was free for a connection.
@@ -120,7 +138,7 @@ impl Pool {
     /// # Errors
     ///
     /// `EEXIST`, `ENOMEM`.
-    pub(crate) fn add(&self, addr: V4) -> Result {
+    pub(crate) fn add(&self, addr: V4, dedicated: bool) -> Result {
         if self.has(addr) {
             return Err(EEXIST);
         }
@@ -136,6 +154,7 @@ impl Pool {
         members.push(local.clone(), Gfp::Kernel)?;
         publish(&self.members, members)?;
         local.draining.store(false, Relaxed);
+        local.dedicated.store(dedicated, Relaxed);
         publish(&self.leaving, copy(&self.leaving, |l| l.addr != addr)?)
     }
 

@@ -18,6 +18,7 @@ mod packet;
 mod service;
 mod services;
 mod settings;
+mod shown;
 mod spaces;
 mod stats;
 

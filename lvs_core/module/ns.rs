@@ -17,6 +17,7 @@ use lvs_engine::{
     config::ConfigError,
     dest::DestRequest,
     drop_reason::{DropReason, Event},
+    laddr::LocalConfig,
     service::{ServiceKey, ServiceRequest},
     time::Ticks,
     timeouts::Timeouts,
@@ -227,9 +228,9 @@ impl Ns {
     pub(crate) fn add_local(
         &self,
         key: Option<ServiceKey>,
-        addr: AnyAddr,
+        local: LocalConfig,
     ) -> Result<(), ConfigError> {
-        self.services.add_local(key, addr)
+        self.services.add_local(key, local)
     }
 
     /// Removes a local address. May sleep.

@@ -14,6 +14,7 @@ use lvs_engine::{
 use lvs_kapi::{
     gfp::Gfp,
     lock::SpinLockBh,
+    random,
     rcu::{self, ReadLock},
 };
 
@@ -30,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) expire_rst: AtomicU32,
     /// Whether servers are told the client's address.
     pub(crate) toa: AtomicU32,
+    /// Of the initial sequence numbers that servers see.
+    isn_key: SpinLockBh<random::Key>,
     /// Whether the MSS that clients are told leaves room for that.
     pub(crate) lower_mss: AtomicU32,
 }
@@ -45,6 +48,7 @@ impl Settings {
             expire_nodest_conn: AtomicU32::new(0),
             expire_rst: AtomicU32::new(1),
             toa: AtomicU32::new(1),
+            isn_key: SpinLockBh::new(random::Key::random(), c"lvs_isn_key", static_lock_class!()),
             lower_mss: AtomicU32::new(1),
         }
     }
@@ -78,6 +82,16 @@ impl Settings {
     pub(crate) fn set_ports(&self, first: u16, last: u16) -> Result<(), RangeError> {
         *self.ports.lock() = Ranges::new(first, last)?;
         Ok(())
+    }
+
+    /// The secret of initial sequence numbers. Any context.
+    pub(crate) fn isn_key(&self) -> random::Key {
+        *self.isn_key.lock()
+    }
+
+    /// Takes a secret that other directors have too. Any context.
+    pub(crate) fn set_isn_key(&self, key: random::Key) {
+        *self.isn_key.lock() = key;
     }
 
     pub(crate) fn timestamps(&self) -> Timestamps {

@@ -34,6 +34,11 @@ impl Key {
         Self(bindings::siphash_key_t { key })
     }
 
+    /// What it was made from, or would be.
+    pub fn to_words(self) -> [u64; 2] {
+        self.0.key
+    }
+
     /// SipHash-2-4 of two words. Any context.
     #[inline]
     pub fn hash2(&self, words: [u64; 2]) -> u64 {

@@ -2,7 +2,7 @@
 
 //! Settings in `/proc/sys/net`, for each network namespace.
 //!
-//! A setting is an integer that two functions read and write. Where its value
+//! A setting is an integer or a line of text that two functions read and write. Where its value
 //! is kept is the namespace state's affair; the table holds a reference to the
 //! state, so that neither can outlive what it needs.
 //!
@@ -26,17 +26,36 @@ use kernel::{
 pub struct Setting<T> {
     /// The file's name.
     pub name: &'static CStr,
-    /// Least value that may be written; others are refused with `EINVAL`.
-    pub min: i32,
-    /// Greatest value that may be written.
-    pub max: i32,
     /// Who may do what.
     pub access: Access,
-    /// The value now. May sleep.
-    pub read: fn(&T) -> i32,
-    /// Takes a value between `min` and `max`; may refuse it. May sleep.
-    pub write: fn(&T, i32) -> Result,
+    /// What is in it.
+    pub value: Value<T>,
 }
+
+/// What a setting is.
+pub enum Value<T> {
+    /// An integer.
+    Number {
+        /// Least value that may be written; others are refused with `EINVAL`.
+        min: i32,
+        /// Greatest value that may be written.
+        max: i32,
+        /// The value now. May sleep.
+        read: fn(&T) -> i32,
+        /// Takes a value between `min` and `max`; may refuse it. May sleep.
+        write: fn(&T, i32) -> Result,
+    },
+    /// A line of text.
+    Text {
+        /// The text now. May sleep.
+        read: fn(&T) -> Text,
+        /// Takes a text without its end of line; may refuse it. May sleep.
+        write: fn(&T, &[u8]) -> Result,
+    },
+}
+
+/// Room for a line of text: the rest is zero, and at least one byte is.
+pub type Text = [u8; 64];
 
 /// Who may do what with a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +64,8 @@ pub enum Access {
     Write,
     /// All may read.
     ReadOnly,
+    /// Root of the namespace may read and write, nobody else either.
+    Secret,
 }
 
 /// Settings of one namespace under one path, gone when dropped.
@@ -132,6 +153,7 @@ fn row<T: Send + Sync + 'static>(entry: &Entry<T>) -> bindings::ctl_table {
         mode: match entry.setting.access {
             Access::Write => 0o644,
             Access::ReadOnly => 0o444,
+            Access::Secret => 0o600,
         },
         proc_handler: Some(handle::<T>),
         poll: ptr::null_mut(),
@@ -147,27 +169,64 @@ fn row<T: Send + Sync + 'static>(entry: &Entry<T>) -> bindings::ctl_table {
 /// For the kernel, with a row that [`row`] made for an `Entry<T>`.
 unsafe extern "C" fn handle<T: Send + Sync + 'static>(
     row: *const bindings::ctl_table,
-    write: c_int,
+    writes: c_int,
     buffer: *mut c_void,
     length: *mut usize,
     position: *mut bindings::loff_t,
 ) -> c_int {
     // SAFETY: The table keeps the entry until no handler runs.
     let Entry { state, setting } = unsafe { &*(*row).extra1.cast::<Entry<T>>() };
-    let (mut value, mut min, mut max) = ((setting.read)(state), setting.min, setting.max);
-    // The kernel parses and prints a number of its own, which is ours to judge.
-    let number = bindings::ctl_table {
-        data: ptr::from_mut(&mut value).cast(),
-        extra1: ptr::from_mut(&mut min).cast(),
-        extra2: ptr::from_mut(&mut max).cast(),
-        // SAFETY: The row is live.
-        ..unsafe { *row }
+    // SAFETY: The row is live.
+    let row = unsafe { *row };
+    let pass_on = |row: &bindings::ctl_table, handler: Handler| {
+        // SAFETY: The row describes values that are live during the call, as
+        // the handler wants them; the other arguments are the kernel's own.
+        unsafe { handler(row, writes, buffer, length, position) }
     };
-    // SAFETY: The row describes three integers that are live during the call;
-    // the other arguments are the kernel's own.
-    let done = unsafe { bindings::proc_dointvec_minmax(&number, write, buffer, length, position) };
-    if done != 0 || write == 0 {
-        return done;
+    let took = |done: c_int, take: &dyn Fn() -> Result| {
+        if done != 0 || writes == 0 {
+            return done;
+        }
+        from_result(|| take().map(|()| 0))
+    };
+    // The kernel parses and prints a value of our own, which is ours to judge.
+    match setting.value {
+        Value::Number {
+            mut min,
+            mut max,
+            read,
+            write,
+        } => {
+            let mut value = read(state);
+            let row = bindings::ctl_table {
+                data: ptr::from_mut(&mut value).cast(),
+                extra1: ptr::from_mut(&mut min).cast(),
+                extra2: ptr::from_mut(&mut max).cast(),
+                ..row
+            };
+            let done = pass_on(&row, bindings::proc_dointvec_minmax);
+            took(done, &|| write(state, value))
+        }
+        Value::Text { read, write } => {
+            let mut value = read(state);
+            let row = bindings::ctl_table {
+                data: ptr::from_mut(&mut value).cast(),
+                // CAST: 64.
+                maxlen: size_of::<Text>() as c_int,
+                ..row
+            };
+            let done = pass_on(&row, bindings::proc_dostring);
+            let line = value.split(|byte| *byte == 0).next().unwrap_or_default();
+            took(done, &|| write(state, line))
+        }
     }
-    from_result(|| (setting.write)(state, value).map(|()| 0))
 }
+
+/// A handler of the kernel's own.
+type Handler = unsafe extern "C" fn(
+    *const bindings::ctl_table,
+    c_int,
+    *mut c_void,
+    *mut usize,
+    *mut bindings::loff_t,
+) -> c_int;

@@ -14,11 +14,12 @@ pub fn coarse_ms() -> u64 {
     unsafe { bindings::lvs_coarse_ms() }
 }
 
-/// Nanoseconds of the monotonic clock. Any context.
+/// Nanoseconds since 1970, by the clock that machines set alike; it may be set
+/// back. Any context.
 #[inline]
-pub fn monotonic_ns() -> u64 {
+pub fn real_ns() -> u64 {
     // SAFETY: No requirement.
-    let ns = unsafe { bindings::ktime_get() };
-    // CAST: The monotonic clock is never negative.
+    let ns = unsafe { bindings::ktime_get_with_offset(bindings::tk_offsets_TK_OFFS_REAL) };
+    // CAST: Not before 1970; a negative number would be a number as well.
     ns as u64
 }

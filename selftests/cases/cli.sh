@@ -45,12 +45,16 @@ test_everything_it_lists_is_json_too() {
 }
 
 test_saving_and_restoring_brings_everything_back() {
+    adm -P -t $VIP:80 -z $LIP2 --dedicated
     adm -Sn >"$TMP/saved"
+    has "$(cat "$TMP/saved")" "-P -t $VIP:80 -z $LIP2 --dedicated"
     has "$(cat "$TMP/saved")" "-P -t $VIP:80 -z $LIP1"; has "$(cat "$TMP/saved")" "-P -z $LIP3"; has "$(cat "$TMP/saved")" '--fullnat'
-    adm -C; adm -Q -t $VIP:80 -z $LIP1 || true; adm -Q -z $LIP3
+    adm -C; adm -Q -t $VIP:80 -z $LIP1 || true; adm -Q -t $VIP:80 -z $LIP2; adm -Q -z $LIP3
     adm -R <"$TMP/saved"
     adm -Sn >"$TMP/again"
     same_file "$TMP/saved" "$TMP/again"
+    adm -Q -t $VIP:80 -z $LIP2
+    adm -Sn >"$TMP/saved"
     has "$(get)" "^s1 $LIP1"
 }
 

@@ -115,8 +115,8 @@ def test_local_addresses():
     got = [flat(r) for r in ask("LVS", "get-laddr", "dump", service)]
     same({ip(LIP1), ip("10.9.0.2")}, {r["laddr"]["addr"] for r in got})
     one = next(r["laddr"] for r in got if r["laddr"]["addr"] == ip(LIP1))
-    same({"af", "addr", "conns", "ports", "exhausted", "draining", "stats"}, set(one))
-    assert one["ports"] > 1000 and one["exhausted"] == 0, one
+    same({"af", "addr", "conns", "ports", "exhausted", "draining", "stats", "flags"}, set(one))
+    assert one["flags"] == 0 and one["ports"] > 1000 and one["exhausted"] == 0, one
     ask("LVS", "del-laddr", "do", dict(service, laddr={"af": 2, "addr": ip("10.9.0.2")}))
     assert "service" not in flat(ask("LVS", "get-laddr", "dump")[0]), "the default pool's come first and name no service"
 

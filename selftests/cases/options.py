@@ -165,7 +165,11 @@ def test_a_setting_strips_them_always():
     sh("vs_set fullnat_timestamp_remove_entry 1")
     try:
         f = Flow(W, 3015)
+        before = drops("timestamps_stripped")
         same(None, f.syn(SYN_OPTIONS).l4.option(8))
+        same(before + 1, drops("timestamps_stripped"))
+        Flow(W, 3016).syn(mss(1460))
+        same(before + 1, drops("timestamps_stripped"), "a SYN that had none is not counted")
     finally:
         sh("vs_set fullnat_timestamp_remove_entry 2")
 

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
 from packet import NOP, SACK_PERMITTED, Packet, Udp, mss, timestamps, wscale
-from wire import LIP1, RAW_CLIENT, VIP, Flow, drops, fullnat
+from wire import LIP1, LIP2, RAW_CLIENT, VIP, Flow, drops, fullnat
 
 W = None
 SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps(1000) + NOP + wscale(7)
@@ -72,6 +72,53 @@ def test_udp_has_ports_of_its_own():
     W.client.send(Packet(RAW_CLIENT, VIP, Udp(12030, 5000, b"x")))
     got = W.server.recv(lambda p: p.proto == 17 and p.l4.dport == 5000)
     assert 20000 <= got.l4.sport <= 20003, got
+
+
+def test_a_dedicated_local_address_has_every_port():
+    ports(20000, 20000)
+    sh("adm -P -t $VIP:80 -z $LIP2 --dedicated")
+    try:
+        # From one end of the range to the other takes as many connections as there are ports; so say it by number.
+        same("64512", sh(f"adm -G -t $VIP:80 --json | jq '[.. | objects | select(.address? == \"{LIP2}\")][0].ports'").strip())
+        flows = [Flow(W, 12200 + i).established() for i in range(6)]
+        own = [f.lport for f in flows if f.lip == LIP2]
+        assert len(own) >= 5, f"{len(own)} of 6 left from the dedicated address, the other one has a single port"
+        same([], [port for port in own if port == 20000], "the range of the others does not bind it")
+    finally:
+        sh("adm -Q -t $VIP:80 -z $LIP2")
+
+
+def test_the_secret_decides_where_sequence_numbers_lie():
+    """A second of the clock is 15,625,000 numbers; a secret moves the line anywhere among 4,294,967,296."""
+    ports(23000, 23100)
+
+    def line(secret, cport):
+        sh(f"vs_set fullnat_isn_secret {secret}")
+        return Flow(W, cport).syn().l4.seq
+
+    def apart(a, b):
+        return min((a - b) % 2**32, (b - a) % 2**32)
+
+    # A director that takes over is one with the same secret. Ports that nobody has used: nothing else moves the numbers.
+    sh("adm -a -t $VIP:80 -r $RAW_S1:81 --fullnat; adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 0")
+    try:
+        one = line("00112233-44556677-8899aabb-ccddeeff", 12300)
+        same("00112233-44556677-8899aabb-ccddeeff", sh("vs_get fullnat_isn_secret").strip())
+        again = line("00112233445566778899AABBCCDDEEFF", 12301)
+        assert apart(one, again) < 20 * 15_625_000, f"the same secret, {apart(one, again)} apart"
+        lines = [line("%032x" % (7**40 * n % 2**128), 12310 + n) for n in range(1, 7)]
+        far = [n for n in lines if apart(one, n) > 20 * 15_625_000]
+        assert len(far) >= 4, f"six other secrets, and only {len(far)} lines of numbers lie elsewhere: {one} {lines}"
+    finally:
+        sh("adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 1; adm -d -t $VIP:80 -r $RAW_S1:81")
+
+
+def test_the_secret_is_root_s_alone_and_nothing_else_is_taken_for_one():
+    same("600", sh("in_ns director stat -c %a /proc/sys/net/ipv4/vs/fullnat_isn_secret").strip())
+    before = sh("vs_get fullnat_isn_secret")
+    for bad in ("0", "00112233-44556677-8899aabb-ccddeeffgg", "zz112233-44556677-8899aabb-ccddeeff", "0" * 33, "''"):
+        sh(f"if vs_set fullnat_isn_secret {bad} 2>/dev/null; then echo taken: {bad} >&2; exit 1; fi")
+    same(before, sh("vs_get fullnat_isn_secret"))
 
 
 def test_a_closed_connection_gives_up_its_port_and_the_server_cannot_mistake_it():

@@ -92,6 +92,7 @@ errors! {
     MethodUnknown: Inval, "No forwarding method has this number: use masquerading (0) or FULLNAT (5).";
     LocalAddressMissing: Inval, "The request names no local address: give its address family and address.";
     LocalAddressNotUnicast: Inval, "A local address must be one that servers can answer to: neither unspecified, loopback, multicast nor broadcast.";
+    LocalAddressFlags: Inval, "A local address has no such flag.";
     LocalAddressFamily: Inval, "The local address is of another family than the service's destinations.";
     LocalAddressExists: Exist, "The local address is in this pool already.";
     LocalAddressUnknown: NoEnt, "The pool has no such local address.";

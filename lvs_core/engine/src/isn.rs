@@ -21,8 +21,10 @@ pub const QUIET_SECONDS: u32 = 60;
 /// RFC 6528: a clock of 64 ns steps plus a hash of the connection's addresses
 /// and ports under a secret.
 ///
-/// `now_ns` is a monotonic clock; directors that take over from one another
-/// share the secret and so this number.
+/// `now_ns` is the time of day, as in Linux (`secure_tcp_seq`): directors that
+/// take over from one another share the secret and the time, and so this number.
+/// When the clock is set back, [`choose`] keeps a port's numbers from running
+/// back with it.
 ///
 /// ```
 /// # use lvs_engine::isn;
@@ -63,6 +65,67 @@ pub const fn choose(generated: u32, last_used: Option<u32>) -> u32 {
 #[must_use]
 pub const fn delta(isn: u32, client_isn: u32) -> u32 {
     isn.wrapping_sub(client_isn)
+}
+
+/// The secret that initial sequence numbers are hashed under, as two words.
+///
+/// Written in hexadecimal, in the order of the bytes: four groups of eight
+/// digits like the kernel's `tcp_fastopen_key`, or 32 digits in a row.
+///
+/// ```
+/// # use lvs_engine::isn::Secret;
+/// let secret = Secret::from_text(b"00112233-44556677-8899aabb-ccddeeff").unwrap();
+/// assert_eq!(secret.to_text(), *b"00112233-44556677-8899aabb-ccddeeff");
+/// assert_eq!(Secret::from_text(b"00112233445566778899AABBCCDDEEFF"), Some(secret));
+/// assert_eq!(Secret::from_text(b"0011"), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secret(pub [u64; 2]);
+
+impl Secret {
+    /// Reads a secret; `None` if it is written in no such way.
+    #[must_use]
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        let grouped = text.len() == 35;
+        if !grouped && text.len() != 32 {
+            return None;
+        }
+        let mut value = 0_u128;
+        for (byte, place) in text.iter().zip(0..35) {
+            if grouped && matches!(place, 8 | 17 | 26) {
+                if *byte != b'-' {
+                    return None;
+                }
+                continue;
+            }
+            let digit = char::from(*byte).to_digit(16)?;
+            value = (value << 4) | u128::from(digit);
+        }
+        // CAST: the halves.
+        Some(Self([(value >> 64) as u64, value as u64]))
+    }
+
+    /// Writes it in four groups.
+    #[must_use]
+    pub fn to_text(self) -> [u8; 35] {
+        let Self([high, low]) = self;
+        let value = (u128::from(high) << 64) | u128::from(low);
+        let mut text = [b'-'; 35];
+        let mut shift = 128_u32;
+        for (out, place) in text.iter_mut().zip(0..35) {
+            if matches!(place, 8 | 17 | 26) {
+                continue;
+            }
+            shift = shift.saturating_sub(4);
+            // CAST: four bits are left.
+            let nibble = (value.checked_shr(shift).unwrap_or(0) & 0xf) as u8;
+            *out = match nibble {
+                0..=9 => b'0'.wrapping_add(nibble),
+                _ => b'a'.wrapping_sub(10).wrapping_add(nibble),
+            };
+        }
+        text
+    }
 }
 
 /// When the timestamps of a client's SYN are taken out.
@@ -148,7 +211,26 @@ mod tests {
         assert_eq!(generate(1_000_000_000, 0), 15_625_000);
     }
 
+    #[test]
+    fn a_secret_that_is_written_otherwise_is_none() {
+        for text in [
+            "",
+            "0011223344556677-8899aabb-ccddeeff--",
+            "00112233-44556677-8899aabb-ccddeefg",
+            "00112233-44556677-8899aabb_ccddeeff",
+            "00112233445566778899aabbccddeef",
+            "00112233445566778899aabbccddeeff0",
+        ] {
+            assert_eq!(Secret::from_text(text.as_bytes()), None, "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_secret_is_read_as_it_was_written(words in any::<[u64; 2]>()) {
+            prop_assert_eq!(Secret::from_text(&Secret(words).to_text()), Some(Secret(words)));
+        }
+
         /// A connection never starts at or below what its port has used.
         #[test]
         fn a_new_connection_starts_above_the_last(generated in any::<u32>(), last in any::<u32>()) {

@@ -3,6 +3,7 @@
 //! Local addresses: which can be one, and of which pool a connection takes one.
 
 use lvs_wire::addr::{Address, AnyAddr, Family};
+use lvs_wire::netlink::lvs::laddr_flags;
 
 use crate::config::ConfigError;
 use crate::service::ServiceKey;
@@ -14,6 +15,17 @@ pub struct LocalRequest<'a> {
     pub af: Option<u16>,
     /// Address as it came.
     pub addr: Option<&'a [u8]>,
+    /// Flags ([`laddr_flags`](mod@laddr_flags)); absent is none.
+    pub flags: Option<u32>,
+}
+
+/// What a local address is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalConfig {
+    /// The address.
+    pub addr: AnyAddr,
+    /// The host does not use the address itself: connections may leave from every port.
+    pub dedicated: bool,
 }
 
 impl LocalRequest<'_> {
@@ -25,7 +37,7 @@ impl LocalRequest<'_> {
     ///
     /// ```
     /// # use lvs_engine::{config::ConfigError, laddr::LocalRequest};
-    /// let request = LocalRequest { af: Some(2), addr: Some(&[10, 0, 0, 1]) };
+    /// let request = LocalRequest { af: Some(2), addr: Some(&[10, 0, 0, 1]), flags: None };
     /// assert_eq!(request.addr()?, core::net::Ipv4Addr::new(10, 0, 0, 1));
     /// # Ok::<(), ConfigError>(())
     /// ```
@@ -35,6 +47,23 @@ impl LocalRequest<'_> {
         };
         let family = Family::from_af(af).ok_or(ConfigError::Family)?;
         family.read(bytes).ok_or(ConfigError::AddressLength)
+    }
+
+    /// What an address that is added is to be.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::addr`], and [`ConfigError::LocalAddressFlags`].
+    pub fn config(&self) -> Result<LocalConfig, ConfigError> {
+        let addr = self.addr()?;
+        let flags = self.flags.unwrap_or(0);
+        if flags & !laddr_flags::ALL != 0 {
+            return Err(ConfigError::LocalAddressFlags);
+        }
+        Ok(LocalConfig {
+            addr,
+            dedicated: flags & laddr_flags::DEDICATED != 0,
+        })
     }
 }
 
@@ -135,7 +164,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_odd_is_named() {
-        let request = |af, addr| LocalRequest { af, addr }.addr();
+        let request = |af, addr| {
+            let flags = None;
+            LocalRequest { af, addr, flags }.addr()
+        };
         let four: &[u8] = &[10, 0, 0, 1];
         assert_eq!(
             request(None, Some(four)),
@@ -158,6 +190,21 @@ mod tests {
             request(Some(10), Some(&[0; 16])),
             Ok(Ipv6Addr::UNSPECIFIED.into())
         );
+    }
+
+    #[test]
+    fn a_flag_that_does_not_exist_is_refused() {
+        let config = |flags| {
+            let addr: &[u8] = &[10, 0, 0, 1];
+            let (af, addr) = (Some(2), Some(addr));
+            LocalRequest { af, addr, flags }.config()
+        };
+        let addr = Ipv4Addr::new(10, 0, 0, 1).into();
+        for (flags, dedicated) in [(None, false), (Some(0), false), (Some(1), true)] {
+            assert_eq!(config(flags), Ok(LocalConfig { addr, dedicated }));
+        }
+        assert_eq!(config(Some(2)), Err(ConfigError::LocalAddressFlags));
+        assert_eq!(config(Some(3)), Err(ConfigError::LocalAddressFlags));
     }
 
     #[test]

@@ -6,8 +6,11 @@
 //! The order of the checks is that of IPVS, so that a request with two faults
 //! gets the same answer. What IPVS accepts but we cannot do is refused last.
 
+use core::fmt;
+
 use lvs_wire::addr::{AnyAddr, Family};
 use lvs_wire::netlink::ipvs::svc_flags;
+use lvs_wire::shown::Shown;
 
 use crate::config::{ConfigError, Unsupported};
 use crate::conn::Protocol;
@@ -41,6 +44,28 @@ impl ServiceKey {
         match self {
             Self::Address { addr, .. } => Family::of(addr),
             Self::Fwmark { family, .. } => *family,
+        }
+    }
+}
+
+/// As people write it: `TCP 192.0.2.1:80`, `FWM 7`.
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fwmark { mark, .. } => write!(out, "FWM {mark}"),
+            Self::Address {
+                protocol,
+                addr,
+                port,
+            } => {
+                let known = u8::try_from(*protocol).ok().and_then(Protocol::from_number);
+                let name = known.map_or("IP", Protocol::name);
+                let shown = Shown(*addr);
+                match addr {
+                    AnyAddr::V4(_) => write!(out, "{name} {shown}:{port}"),
+                    AnyAddr::V6(_) => write!(out, "{name} [{shown}]:{port}"),
+                }
+            }
         }
     }
 }

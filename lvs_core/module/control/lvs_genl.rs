@@ -69,11 +69,11 @@ impl Handler for Lvs {
             cmd::GET_SERVICE => show_service(ns, request),
             cmd::SET_SERVICE => set_service(ns, request),
             cmd::NEW_LADDR => {
-                let addr = parse::lvs_local(request)?;
-                ns.add_local(owner(request)?, addr).map_err(refusal)
+                let local = parse::lvs_local(request)?.config().map_err(refusal)?;
+                ns.add_local(owner(request)?, local).map_err(refusal)
             }
             cmd::DEL_LADDR => {
-                let addr = parse::lvs_local(request)?;
+                let addr = parse::lvs_local(request)?.addr().map_err(refusal)?;
                 ns.delete_local(owner(request)?, addr).map_err(refusal)
             }
             cmd::GET_DROPS => request.reply(cmd::GET_DROPS, |out| lvs_reply::drops(ns, out)),

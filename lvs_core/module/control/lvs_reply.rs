@@ -30,7 +30,9 @@ use lvs_kapi::{
 };
 use lvs_wire::{
     addr::{Endpoint, Family},
-    netlink::lvs::{attr, cmd, conn, conn_flags, dest, drop, info, laddr, svc, svc_flags},
+    netlink::lvs::{
+        attr, cmd, conn, conn_flags, dest, drop, info, laddr, laddr_flags, svc, svc_flags,
+    },
 };
 
 /// The module's version.
@@ -228,11 +230,16 @@ fn local(ns: &Ns, each: &Local, out: &mut Writer<'_>) -> Result {
         out.u16(laddr::AF, Family::V4.af())?;
         addr(out, laddr::ADDR, each.addr.into())?;
         out.u32(laddr::CONNS, each.conns())?;
-        out.u32(laddr::PORTS, ns.settings.ports().count())?;
+        out.u32(laddr::PORTS, each.ports(ns.settings.ports()).count())?;
         out.bytes(laddr::EXHAUSTED, &each.exhausted().to_ne_bytes())?;
         out.u8(laddr::DRAINING, each.draining.load(Relaxed).into())?;
         let figures = Figures::of(&each.stats);
-        out.nest(laddr::STATS, |out| figures.write(out))
+        out.nest(laddr::STATS, |out| figures.write(out))?;
+        let dedicated = laddr_flags::DEDICATED;
+        out.u32(
+            laddr::FLAGS,
+            if each.is_dedicated() { dedicated } else { 0 },
+        )
     })
 }
 

@@ -13,7 +13,7 @@ use lvs_engine::{
 };
 use lvs_kapi::genl::{Attrs, Policy, Refusal, Request, Strictness};
 use lvs_wire::{
-    addr::{AnyAddr, Family},
+    addr::Family,
     netlink::{ipvs, lvs}, //
 };
 
@@ -202,10 +202,20 @@ pub(super) fn ipvs_daemon<'a>(request: &Request<'a>) -> Result<Attrs<'a>, Refusa
 }
 
 /// What attributes of a local address a request may have.
-static LVS_LOCAL: [Policy; 3] = [Policy::NONE, Policy::U16, Policy::binary(16)];
+static LVS_LOCAL: [Policy; 9] = [
+    Policy::NONE,
+    Policy::U16,
+    Policy::binary(16),
+    Policy::NONE,
+    Policy::NONE,
+    Policy::NONE,
+    Policy::NONE,
+    Policy::NONE,
+    Policy::U32,
+];
 
 /// The local address that a request is about.
-pub(super) fn lvs_local(request: &Request<'_>) -> Result<AnyAddr, Refusal> {
+pub(super) fn lvs_local<'a>(request: &Request<'a>) -> Result<LocalRequest<'a>, Refusal> {
     use lvs::laddr;
     let attrs = nest(
         request,
@@ -214,11 +224,11 @@ pub(super) fn lvs_local(request: &Request<'_>) -> Result<AnyAddr, Refusal> {
         Strictness::Strict,
         ConfigError::LocalAddressMissing,
     )?;
-    let local = LocalRequest {
+    Ok(LocalRequest {
         af: attrs.u16(laddr::AF),
         addr: attrs.bytes(laddr::ADDR),
-    };
-    local.addr().map_err(refusal)
+        flags: attrs.u32(laddr::FLAGS),
+    })
 }
 
 /// What attributes of a connection a filter may have.

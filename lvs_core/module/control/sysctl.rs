@@ -8,12 +8,14 @@ use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use kernel::prelude::*;
 use lvs_engine::{
     config::{ConfigError, Errno},
+    isn::Secret,
     ports::{Ranges, FIRST, LAST},
     timeouts::{self, MAX_SECONDS},
 };
 use lvs_kapi::{
+    random,
     rcu::ReadLock,
-    sysctl::{Access, Setting}, //
+    sysctl::{Access, Setting, Text, Value}, //
 };
 
 /// A number that packets are handled by, 0 to `$max`.
@@ -21,11 +23,13 @@ macro_rules! number {
     ($name:literal, $max:literal, $field:ident) => {
         Setting {
             name: $name,
-            min: 0,
-            max: $max,
             access: Access::Write,
-            read: |ns: &Ns| load(&ns.settings.$field),
-            write: |ns: &Ns, value| store(&ns.settings.$field, value),
+            value: Value::Number {
+                min: 0,
+                max: $max,
+                read: |ns: &Ns| load(&ns.settings.$field),
+                write: |ns: &Ns, value| store(&ns.settings.$field, value),
+            },
         }
     };
 }
@@ -35,12 +39,14 @@ macro_rules! seconds {
     ($name:literal, $which:ident) => {
         Setting {
             name: $name,
-            min: 1,
-            // CAST: Fits, by the assertion below.
-            max: MAX_SECONDS as i32,
             access: Access::Write,
-            read: |ns: &Ns| seconds(ns, timeouts::Setting::$which),
-            write: |ns: &Ns, value| set_seconds(ns, timeouts::Setting::$which, value),
+            value: Value::Number {
+                min: 1,
+                // CAST: Fits, by the assertion below.
+                max: MAX_SECONDS as i32,
+                read: |ns: &Ns| seconds(ns, timeouts::Setting::$which),
+                write: |ns: &Ns, value| set_seconds(ns, timeouts::Setting::$which, value),
+            },
         }
     };
 }
@@ -48,7 +54,7 @@ macro_rules! seconds {
 const _: () = assert!(MAX_SECONDS <= i32::MAX as u32);
 
 /// All of them.
-pub(super) static SETTINGS: [Setting<Ns>; 13] = [
+pub(super) static SETTINGS: [Setting<Ns>; 14] = [
     number!(c"conn_reuse_mode", 3, conn_reuse_mode),
     number!(c"expire_nodest_conn", 1, expire_nodest_conn),
     number!(c"conn_expire_tcp_rst", 1, expire_rst),
@@ -58,6 +64,14 @@ pub(super) static SETTINGS: [Setting<Ns>; 13] = [
     number!(c"fullnat_toa_entry", 1, toa),
     port(c"fullnat_lport_min", first_port, set_first_port),
     port(c"fullnat_lport_max", last_port, set_last_port),
+    Setting {
+        name: c"fullnat_isn_secret",
+        access: Access::Secret,
+        value: Value::Text {
+            read: isn_secret,
+            write: set_isn_secret,
+        },
+    },
     seconds!(c"fullnat_timeout_finwait", FullnatFinWait),
     seconds!(c"fullnat_timeout_timewait", FullnatTimeWait),
     seconds!(c"fullnat_timeout_close", FullnatClose),
@@ -72,13 +86,15 @@ const fn port(
 ) -> Setting<Ns> {
     Setting {
         name,
-        // CAST: Widening.
-        min: FIRST as i32,
-        // CAST: Widening.
-        max: LAST as i32,
         access: Access::Write,
-        read,
-        write,
+        value: Value::Number {
+            // CAST: Widening.
+            min: FIRST as i32,
+            // CAST: Widening.
+            max: LAST as i32,
+            read,
+            write,
+        },
     }
 }
 
@@ -145,4 +161,21 @@ fn set_ports(ns: &Ns, first: u16, last: u16) -> Result {
             _ => EINVAL,
         }
     })
+}
+
+fn isn_secret(ns: &Ns) -> Text {
+    let digits = Secret(ns.settings.isn_key().to_words()).to_text();
+    let mut text = [0; 64];
+    for (to, from) in text.iter_mut().zip(digits) {
+        *to = from;
+    }
+    text
+}
+
+/// Directors that have the same secret, and the same time, go on where the
+/// other one stopped.
+fn set_isn_secret(ns: &Ns, text: &[u8]) -> Result {
+    let Secret(words) = Secret::from_text(text).ok_or(EINVAL)?;
+    ns.settings.set_isn_key(random::Key::from_words(words));
+    Ok(())
 }

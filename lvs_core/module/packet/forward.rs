@@ -213,6 +213,9 @@ fn note(cx: Context<'_>, done: Rewritten) {
     if let Some(event) = event {
         cx.ns.happened(event);
     }
+    if done.timestamps_stripped {
+        cx.ns.happened(Event::TimestampsStripped);
+    }
     if done.removed != 0 {
         cx.ns.happened(Event::ToaSpoofedRemoved);
     }

@@ -10,9 +10,10 @@ use crate::{
     locals::Local,
     ns::Ns,
     service::Service,
+    shown::Shown,
     spaces::{Lease, Refusal, Triple},
 };
-use kernel::{fmt, prelude::*, sync::Arc};
+use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     conn::{Conn, Dir, Features, Method, Numbers, Protocol},
     drop_reason::{DropReason, Event},
@@ -24,7 +25,7 @@ use lvs_kapi::{
     skb::{Answer, Packet, Traits},
     time,
 };
-use lvs_wire::ip::TtlStep;
+use lvs_wire::{ip::TtlStep, shown::Shown as Addr};
 
 /// A packet that is to pass the host's filters first.
 ///
@@ -145,20 +146,16 @@ fn fullnat(
     let (local, lease) = lease(cx, conns, service, dest, head.protocol)?;
     let settings = &cx.ns.settings;
     let source = End::new(local.addr, lease.port);
-    let hash = conns.number_line(local.addr, dest.real);
-    let generated = isn::generate(time::monotonic_ns(), hash);
+    let hash = number_line(settings.isn_key(), local.addr, dest.real);
+    let generated = isn::generate(time::real_ns(), hash);
     let numbers = Numbers {
         client_isn: head.seq(),
         isn: isn::choose(generated, lease.sequence),
     };
-    let strip = settings.timestamps().strip(lease.last_used, now());
-    if strip && head.protocol == Protocol::Tcp {
-        cx.ns.happened(Event::TimestampsStripped);
-    }
     let features = Features {
         toa: settings.toa(),
         lower_mss: settings.lower_mss(),
-        strip_timestamps: strip,
+        strip_timestamps: settings.timestamps().strip(lease.last_used, now()),
     };
     let (client, virt) = (head.source, head.destination);
     let conn = Conn::fullnat(
@@ -173,6 +170,15 @@ fn fullnat(
     Ok((conn, local.clone()))
 }
 
+/// Where the sequence numbers between a local address and a server lie. One
+/// line for all ports: what a port's last connection has used is below what the
+/// next one gets if it is below the highest of all.
+fn number_line(key: random::Key, local: V4, real: End) -> u32 {
+    let addrs = u64::from(local.to_bits()) << 32 | u64::from(real.addr.to_bits());
+    // CAST: The low half.
+    key.hash2([addrs, u64::from(real.port)]) as u32
+}
+
 /// A port of one of the service's local addresses.
 fn lease<'r>(
     cx: Context<'r>,
@@ -184,9 +190,10 @@ fn lease<'r>(
     let pool = service
         .pool(&cx.ns.services.default_pool, cx.rcu)
         .ok_or(DropReason::NoLocalAddress)?;
-    let ranges = cx.ns.settings.ports();
+    let host_ranges = cx.ns.settings.ports();
     let mut oldest = None;
     for local in pool.in_turn(cx.rcu) {
+        let ranges = local.ports(host_ranges);
         let triple = Triple {
             protocol,
             local: local.addr,
@@ -199,12 +206,12 @@ fn lease<'r>(
             Ok(lease) => return Ok((local, lease)),
             Err(Refusal::NoMemory) => return Err(DropReason::NoMemory),
             Err(Refusal::Exhausted(port)) => {
-                oldest.get_or_insert((local, triple, port));
+                oldest.get_or_insert((local, ranges, triple, port));
             }
         }
     }
     // All are full: one that is over but for its wait makes room.
-    let (local, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
+    let (local, ranges, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
     if conns.evict(cx.rcu, &triple, &ranges, port) {
         if let Ok(lease) = conns
             .spaces
@@ -236,25 +243,13 @@ fn ran_dry(ns: &Ns, service: &Service, local: &Local, dest: &Dest, ports: u32) {
     local.ran_dry();
     if ns.may_log(now()) {
         pr_warn!(
-            "{} {}:{}: all {} ports of local address {} towards {}:{} are in use, {} by its connections; add local addresses (ipvsadm-rs -P)\n",
-            service.protocol.name(),
-            Dotted(service.virt.addr),
-            service.virt.port,
+            "{}: all {} ports of local address {} towards {}:{} are in use, {} by its connections; add local addresses (ipvsadm-rs -P)\n",
+            Shown(service.key()),
             ports,
-            Dotted(local.addr),
-            Dotted(dest.real.addr),
+            Shown(Addr(local.addr.into())),
+            Shown(Addr(dest.real.addr.into())),
             dest.real.port,
             local.conns(),
         );
-    }
-}
-
-/// An address as people write it.
-struct Dotted(V4);
-
-impl fmt::Display for Dotted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d] = self.0.octets();
-        write!(f, "{a}.{b}.{c}.{d}")
     }
 }

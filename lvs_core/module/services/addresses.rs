@@ -3,10 +3,14 @@
 //! The local addresses of services and of the namespace.
 
 use super::Services;
-use crate::{conns::V4, locals::Pool};
+use crate::{conns::V4, locals::Pool, shown::Shown};
 use core::cmp::Ordering;
 use kernel::prelude::*;
-use lvs_engine::{config::ConfigError, laddr, service::ServiceKey};
+use lvs_engine::{
+    config::ConfigError,
+    laddr::{self, LocalConfig},
+    service::ServiceKey,
+};
 use lvs_kapi::{
     gfp::Gfp,
     rcu::{self, ReadLock},
@@ -20,8 +24,9 @@ impl Services {
     pub(crate) fn add_local(
         &self,
         key: Option<ServiceKey>,
-        addr: AnyAddr,
+        local: LocalConfig,
     ) -> Result<(), ConfigError> {
+        let addr = local.addr;
         let mut lists = self.lists.lock();
         let pool = key.map(|key| lists.pool(key)).transpose()?;
         let pool = pool.as_deref().unwrap_or(&self.default_pool);
@@ -38,9 +43,12 @@ impl Services {
         }
         self.locals.add(addr)?;
         let first = pool.is_empty(&ReadLock::new());
-        pool.add(addr).map_err(|_| ConfigError::NoMemory)?;
-        if first && key.is_none() {
-            pr_info!("services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps one NAT\n");
+        pool.add(addr, local.dedicated)
+            .map_err(|_| ConfigError::NoMemory)?;
+        match key {
+            _ if !first => {}
+            None => pr_info!("services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps one NAT\n"),
+            Some(key) => pr_info!("{} is FULLNAT from now on, by local addresses of its own; --masq-only keeps it NAT\n", Shown(key)),
         }
         Ok(())
     }

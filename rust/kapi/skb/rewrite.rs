@@ -44,12 +44,15 @@ pub struct Rewritten {
     pub toa: ToaOutcome,
     /// How many options of the sender's own were taken out.
     pub removed: u8,
+    /// The timestamps of a SYN were taken out.
+    pub timestamps_stripped: bool,
 }
 
 impl Rewritten {
     const PLAIN: Self = Self {
         toa: ToaOutcome::None,
         removed: 0,
+        timestamps_stripped: false,
     };
 }
 
@@ -188,7 +191,7 @@ impl Packet {
                 rewrite::apply(self.writable(end)?, place, plan, None)?;
                 return Ok(Rewritten {
                     toa: ToaOutcome::NoRoom,
-                    removed: 0,
+                    ..Rewritten::PLAIN
                 });
             }
         };
@@ -196,6 +199,7 @@ impl Packet {
         let result = Rewritten {
             toa: new.outcome,
             removed: new.removed,
+            timestamps_stripped: new.timestamps_stripped,
         };
         self.write_options(place, end, plan, &new, grow)?;
         if grow > 0 {

@@ -41,6 +41,7 @@ pub mod kinds;
 pub mod netlink;
 pub mod options;
 pub mod rewrite;
+pub mod shown;
 pub mod tcp;
 #[cfg(test)]
 mod testing;

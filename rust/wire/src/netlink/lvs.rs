@@ -143,8 +143,18 @@ pub mod laddr {
     pub const DRAINING: u16 = 6;
     /// Nest of [`ipvs::stats`](super::super::ipvs::stats), all `u64`.
     pub const STATS: u16 = 7;
+    /// `u32`, see [`super::laddr_flags`].
+    pub const FLAGS: u16 = 8;
     /// The highest number.
-    pub const MAX: u16 = 7;
+    pub const MAX: u16 = 8;
+}
+
+/// Bits of a local address's flags.
+pub mod laddr_flags {
+    /// The host itself leaves the address alone, so that every port from 1024 on may be used.
+    pub const DEDICATED: u32 = 0x1;
+    /// Every bit that exists.
+    pub const ALL: u32 = 0x1;
 }
 
 /// Attributes of a connection, and of the filter over connections.

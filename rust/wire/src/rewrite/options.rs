@@ -60,6 +60,8 @@ pub struct OptionsOut {
     pub outcome: ToaOutcome,
     /// Options of [`TcpEdit::strip`] that have been removed.
     pub removed: u8,
+    /// Timestamps were there and went, as [`TcpEdit::strip_timestamps`] asks.
+    pub timestamps_stripped: bool,
     /// Whether anything differs from what was there.
     pub changed: bool,
 }
@@ -118,6 +120,7 @@ pub fn plan(old: &[u8], edit: &TcpEdit, is_syn: bool, spare: usize) -> Result<Op
         }
     };
     out.removed = survey.removed;
+    out.timestamps_stripped = survey.stripped;
     out.changed = out.as_slice() != old;
     Ok(out)
 }
@@ -136,12 +139,18 @@ fn is_stripped(option: &TcpOption<'_>, edit: &TcpEdit) -> bool {
     edit.strip.contains(option.kind)
 }
 
+/// Whether an option is the timestamps of a SYN that is to have none.
+#[inline]
+fn loses_timestamps(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> bool {
+    is_syn && edit.strip_timestamps && option.kind == kind::TIMESTAMPS
+}
+
 #[inline]
 fn fate(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> Fate {
     let len = option.bytes.len();
     match option.kind {
         kind::END | kind::NOP => Fate::Padding(len),
-        kind::TIMESTAMPS if is_syn && edit.strip_timestamps => Fate::Padding(len & 3),
+        _ if loses_timestamps(option, edit, is_syn) => Fate::Padding(len & 3),
         _ if is_stripped(option, edit) => Fate::Padding(len & 3),
         _ => Fate::Keep,
     }
@@ -160,6 +169,8 @@ struct Survey {
     blocks: usize,
     signed: bool,
     removed: u8,
+    /// Timestamps go because they are to.
+    stripped: bool,
 }
 
 impl Survey {
@@ -178,6 +189,7 @@ impl Survey {
         if is_stripped(option, edit) {
             self.removed = self.removed.saturating_add(1);
         }
+        self.stripped |= loses_timestamps(option, edit, is_syn);
         if let Fate::Padding(len) = fate(option, edit, is_syn) {
             add(&mut self.padding, len);
             return;
@@ -338,6 +350,7 @@ fn emit(old: &[u8], edit: &TcpEdit, is_syn: bool, layout: Layout) -> OptionsOut 
         len,
         outcome: layout.outcome,
         removed: 0,
+        timestamps_stripped: false,
         changed: false,
     }
 }

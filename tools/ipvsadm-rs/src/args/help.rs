@@ -43,7 +43,8 @@ const SYNTAX: &[&str] = &[
     "-d virtual-service -r server-address",
     "-L|l [virtual-service] [options]",
     "-Z [virtual-service]",
-    "-P|Q [virtual-service] -z local-address",
+    "-P [virtual-service] -z local-address [--dedicated]",
+    "-Q [virtual-service] -z local-address",
     "-G [virtual-service] [-n] [--json]",
     "who local-address:port [--json]",
     "toa [--kinds kind,...] [--trust prefix,...|any] [--json]",
@@ -101,6 +102,7 @@ Options:
   --masquerading -m                   masquerading (NAT)
   --fullnat                           both addresses are translated (needs lvs)
   --local-address -z address          an address of this machine, for FULLNAT connections to leave from
+  --dedicated                         this machine does not use the local address itself: all ports are free
   --tun-type      type                one of ipip|gue|gre,
                                       the default tunnel type is ipip.
   --tun-port      port                tunnel destination port

@@ -44,6 +44,7 @@ const FLAGS: &[(&str, Option<char>)] = &[
     ("tun-remcsum", None),
     ("masq-only", None),
     ("no-masq-only", None),
+    ("dedicated", None),
     ("drops", None),
     ("conn-legs", None),
     ("json", None),

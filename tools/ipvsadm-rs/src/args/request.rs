@@ -61,8 +61,8 @@ pub(crate) enum Action {
     Restore,
     /// `-S`
     Save,
-    /// `-P`
-    AddLocal(Option<ServiceKey>, IpAddr),
+    /// `-P`, and whether the machine itself leaves the address alone
+    AddLocal(Option<ServiceKey>, IpAddr, bool),
     /// `-Q`
     DeleteLocal(Option<ServiceKey>, IpAddr),
     /// `who`

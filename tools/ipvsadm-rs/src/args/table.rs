@@ -180,7 +180,7 @@ const ROWS: &[Row] = &[
         command: "add-laddr",
         letter: "-P",
         needs: &["local-address"],
-        takes: &[SERVICE, "ipv6"],
+        takes: &[SERVICE, "ipv6", "dedicated"],
     },
     Row {
         command: "del-laddr",

@@ -58,8 +58,9 @@ impl Kernel<'_> {
         &mut self,
         service: Option<&ServiceKey>,
         addr: IpAddr,
+        dedicated: bool,
     ) -> Result<(), Failure> {
-        let attrs = laddr::encode(service, addr);
+        let attrs = laddr::encode_new(service, addr, dedicated);
         self.lvs_ask(cmd::NEW_LADDR, attrs, Operation::AddLocal)
             .map(|_| ())
     }
@@ -70,7 +71,7 @@ impl Kernel<'_> {
         service: Option<&ServiceKey>,
         addr: IpAddr,
     ) -> Result<(), Failure> {
-        let attrs = laddr::encode(service, addr);
+        let attrs = laddr::encode_name(service, addr);
         self.lvs_ask(cmd::DEL_LADDR, attrs, Operation::DeleteLocal)
             .map(|_| ())
     }

@@ -20,6 +20,8 @@ pub(crate) struct LocalAddress {
     pub(crate) ports: u32,
     /// How often no port was free.
     pub(crate) exhausted: u64,
+    /// The machine does not use it itself: every port may be used.
+    pub(crate) dedicated: bool,
     /// Removed, and kept until its last connection ends.
     pub(crate) draining: bool,
     /// Counters.

@@ -124,6 +124,7 @@ fn lvs_attributes() {
             ("exhausted", laddr::EXHAUSTED),
             ("draining", laddr::DRAINING),
             ("stats", laddr::STATS),
+            ("flags", laddr::FLAGS),
         ],
     );
     agree(

@@ -3,6 +3,7 @@
 use super::*;
 use crate::args::request::{Format, MasqOnly};
 use crate::model::dest::{Dest, DestKey, DestSettings, Method, Methods, Tunnel};
+use crate::model::laddr::LocalAddress;
 use crate::model::service::{Extra, Family, Mask, Protocol, Service, ServiceKey, Settings};
 use crate::model::stats::Stats;
 use crate::names::tests::NoNames;
@@ -234,8 +235,13 @@ proptest! {
     }
 
     #[test]
-    fn local_addresses_come_back_as_they_were(key in prop::option::of(keys()), addr in addresses()) {
-        let rules = read(&rule::local(key.as_ref(), addr, &style())).unwrap();
-        prop_assert_eq!(&rules[0].request.action, &Action::AddLocal(key, addr));
+    fn local_addresses_come_back_as_they_were(
+        service in prop::option::of(keys()), addr in addresses(), dedicated in any::<bool>(),
+    ) {
+        let local = LocalAddress {
+            service, addr, dedicated, conns: 1, ports: 2, exhausted: 3, draining: false, stats: Stats::default(),
+        };
+        let rules = read(&rule::local(&local, &style())).unwrap();
+        prop_assert_eq!(&rules[0].request.action, &Action::AddLocal(service, addr, dedicated));
     }
 }

@@ -2,6 +2,9 @@
 
 //! Local addresses, owner by owner.
 
+use std::io::ErrorKind;
+use std::net::{IpAddr, UdpSocket};
+
 use super::{style, Session};
 use crate::args::request::Request;
 use crate::failure::Failure;
@@ -10,6 +13,23 @@ use crate::model::service::ServiceKey;
 use crate::show::{json, laddr};
 
 impl Session<'_, '_, '_> {
+    /// An address that this machine does not have is taken, because it may
+    /// come later, as a VRRP address does.
+    pub(super) fn add_local(
+        &mut self,
+        service: Option<&ServiceKey>,
+        addr: IpAddr,
+        dedicated: bool,
+    ) -> Result<(), Failure> {
+        self.kernel.add_local(service, addr, dedicated)?;
+        if !self.restoring && is_elsewhere(addr) {
+            self.kernel.add_warning(&format!(
+                "{addr} is not an address of this machine, so servers' answers will not come here: add it (ip addr add {addr} dev DEVICE).",
+            ));
+        }
+        Ok(())
+    }
+
     pub(super) fn list_locals(
         &mut self,
         key: Option<&ServiceKey>,
@@ -48,6 +68,12 @@ impl Session<'_, '_, '_> {
         }
         Ok(owners)
     }
+}
+
+/// Whether the kernel knows that `addr` is not this machine's. Only a socket
+/// can ask so that routing tables and namespaces are respected.
+fn is_elsewhere(addr: IpAddr) -> bool {
+    UdpSocket::bind((addr, 0)).is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
 }
 
 fn add(owners: &mut Vec<Vec<LocalAddress>>, local: LocalAddress) {

@@ -87,7 +87,9 @@ impl Session<'_, '_, '_> {
             Action::Save => self.save(request),
             Action::Restore => self.restore(),
             Action::Who(local) => self.who(local, request),
-            Action::AddLocal(service, addr) => self.kernel.add_local(service.as_ref(), *addr),
+            Action::AddLocal(service, addr, dedicated) => {
+                self.add_local(service.as_ref(), *addr, *dedicated)
+            }
             Action::DeleteLocal(service, addr) => self.kernel.delete_local(service.as_ref(), *addr),
             Action::Help | Action::Version | Action::Toa(_) => Ok(()),
             _ => self.change(&request.action),

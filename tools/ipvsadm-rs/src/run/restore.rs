@@ -27,13 +27,16 @@ impl Session<'_, '_, '_> {
     }
 
     fn apply(&mut self, rule: &Rule) -> Result<(), Failure> {
-        if let Action::AddLocal(service, addr) = &rule.request.action {
+        if let Action::AddLocal(service, addr, dedicated) = &rule.request.action {
             // Local addresses outlive `-C`, so a file may find its own.
             let known = self.kernel.locals(service.as_ref())?;
             let same =
                 |l: &&crate::model::laddr::LocalAddress| l.service == *service && l.addr == *addr;
-            if known.iter().find(same).is_some_and(|l| !l.draining) {
-                return Ok(());
+            match known.iter().find(same).filter(|l| !l.draining) {
+                Some(local) if local.dedicated == *dedicated => return Ok(()),
+                // Its connections go on; the new ones find it as the file has it.
+                Some(_) => self.kernel.delete_local(service.as_ref(), *addr)?,
+                None => {}
             }
         }
         self.perform(&rule.request)

@@ -40,7 +40,7 @@ impl Session<'_, '_, '_> {
 
     fn save_locals(&mut self, locals: Vec<LocalAddress>, style: &Style<'_>) -> Result<(), Failure> {
         for local in locals.iter().filter(|l| !l.draining) {
-            let line = rule::local(local.service.as_ref(), local.addr, style);
+            let line = rule::local(local, style);
             self.output.text(&line)?;
         }
         Ok(())

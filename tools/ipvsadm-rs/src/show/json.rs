@@ -224,6 +224,7 @@ fn local(local: &LocalAddress) -> Value {
     map.insert("ports".into(), json!(local.ports));
     map.insert("exhausted".into(), json!(local.exhausted));
     map.insert("draining".into(), json!(local.draining));
+    map.insert("dedicated".into(), json!(local.dedicated));
     map.insert("stats".into(), totals(&local.stats));
     map.insert("rates".into(), rates(&local.stats));
     Value::Object(map)

@@ -42,7 +42,11 @@ fn line(local: &LocalAddress, total: Option<&str>, style: &Style<'_>) -> String 
         &local.exhausted.to_string(),
         &local.conns.to_string(),
         &local.ports.to_string(),
-        if local.draining { "draining" } else { "active" },
+        match (local.draining, local.dedicated) {
+            (true, _) => "draining",
+            (false, true) => "dedicated",
+            (false, false) => "active",
+        },
     ])
 }
 

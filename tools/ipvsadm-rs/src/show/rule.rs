@@ -3,7 +3,6 @@
 //! Rules: lines that `-R` reads and stock's `-R` mostly reads too.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use lvs_wire::netlink::ipvs::svc_flags;
 
@@ -11,6 +10,7 @@ use super::service::narrow_mask;
 use super::Style;
 use crate::args::values::sched_flag_names;
 use crate::model::dest::{Dest, Method};
+use crate::model::laddr::LocalAddress;
 use crate::model::service::{Family, Service, ServiceKey, SCHED_FLAGS};
 
 /// The line that adds a service.
@@ -75,11 +75,13 @@ pub(crate) fn dest(key: &ServiceKey, dest: &Dest, style: &Style<'_>) -> String {
 }
 
 /// The line that adds a local address to a service, or to the default pool.
-pub(crate) fn local(key: Option<&ServiceKey>, addr: IpAddr, style: &Style<'_>) -> String {
-    match key {
-        Some(key) => format!("-P {} -z {addr}\n", target(key, style)),
-        None => format!("-P -z {addr}\n"),
-    }
+pub(crate) fn local(local: &LocalAddress, style: &Style<'_>) -> String {
+    let owner = match &local.service {
+        Some(key) => format!("{} ", target(key, style)),
+        None => String::new(),
+    };
+    let dedicated = if local.dedicated { " --dedicated" } else { "" };
+    format!("-P {owner}-z {}{dedicated}\n", local.addr)
 }
 
 fn target(key: &ServiceKey, style: &Style<'_>) -> String {

@@ -66,7 +66,11 @@ impl Context<'_> {
             "stop-daemon" => Action::StopDaemon(self.role("stop-daemon")?),
             "restore" => Action::Restore,
             "save" => Action::Save,
-            "add-laddr" => Action::AddLocal(self.service_opt()?, self.local_address()?),
+            "add-laddr" => Action::AddLocal(
+                self.service_opt()?,
+                self.local_address()?,
+                self.flag("dedicated"),
+            ),
             "del-laddr" => Action::DeleteLocal(self.service_opt()?, self.local_address()?),
             "get-laddr" => Action::List(Listing::Locals(self.service_opt()?)),
             "version" => Action::Version,

@@ -292,9 +292,16 @@ fn local_addresses() {
     let lip = "192.168.0.10".parse().unwrap();
     assert_eq!(
         action("-P -t 10.0.0.1:80 -z 192.168.0.10"),
-        Action::AddLocal(Some(tcp("10.0.0.1", 80)), lip)
+        Action::AddLocal(Some(tcp("10.0.0.1", 80)), lip, false)
     );
-    assert_eq!(action("-P -z 192.168.0.10"), Action::AddLocal(None, lip));
+    assert_eq!(
+        action("-P -z 192.168.0.10"),
+        Action::AddLocal(None, lip, false)
+    );
+    assert_eq!(
+        action("-P -z 192.168.0.10 --dedicated"),
+        Action::AddLocal(None, lip, true)
+    );
     assert_eq!(action("-Qz192.168.0.10"), Action::DeleteLocal(None, lip));
     assert_eq!(
         action("--del-laddr -f 3 --local-address 192.168.0.10"),

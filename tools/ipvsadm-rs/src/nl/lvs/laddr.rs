@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use lvs_wire::netlink::lvs::{attr, laddr as id};
+use lvs_wire::netlink::lvs::{attr, laddr as id, laddr_flags};
 
 use super::service::{add_named, is_v6};
 use crate::model::laddr::LocalAddress;
@@ -15,12 +15,24 @@ use crate::nl::builder::Builder;
 use crate::nl::ipvs::service::decode_key;
 use crate::nl::ipvs::stats;
 
-/// Attributes of `NEW_LADDR` and `DEL_LADDR`.
-pub(crate) fn encode(service: Option<&ServiceKey>, addr: IpAddr) -> Builder {
+/// Attributes of `NEW_LADDR`.
+pub(crate) fn encode_new(service: Option<&ServiceKey>, addr: IpAddr, dedicated: bool) -> Builder {
+    encode(service, addr, dedicated.then_some(laddr_flags::DEDICATED))
+}
+
+/// Attributes of `DEL_LADDR`.
+pub(crate) fn encode_name(service: Option<&ServiceKey>, addr: IpAddr) -> Builder {
+    encode(service, addr, None)
+}
+
+fn encode(service: Option<&ServiceKey>, addr: IpAddr, flags: Option<u32>) -> Builder {
     let mut b = of(service);
     b.nest(attr::LADDR, |n| {
         n.u16(id::AF, Family::of(addr).number());
         n.addr(id::ADDR, addr);
+        if let Some(flags) = flags {
+            n.u32(id::FLAGS, flags);
+        }
     });
     b
 }
@@ -46,6 +58,7 @@ pub(crate) fn decode(message: &[u8]) -> Result<LocalAddress, Malformed> {
         conns: attrs.u32(id::CONNS).unwrap_or_default(),
         ports: attrs.u32(id::PORTS).unwrap_or_default(),
         exhausted: attrs.counter(id::EXHAUSTED).unwrap_or_default(),
+        dedicated: attrs.u32(id::FLAGS).unwrap_or_default() & laddr_flags::DEDICATED != 0,
         draining: attrs.u8(id::DRAINING).unwrap_or_default() != 0,
         stats: stats.as_ref().map_or(Ok(Stats::default()), stats::decode)?,
     })

@@ -42,7 +42,9 @@ fn fullnat_and_masq_only_stand_in_stocks_columns() {
     );
 }
 
-fn local(words: &[&str], addr: &str, draining: bool) -> LocalAddress {
+fn local(words: &[&str], addr: &str, state: &str) -> LocalAddress {
+    let dedicated = u32::from(state == "dedicated");
+    let draining = state == "draining";
     let mut b = Builder::default();
     if !words.is_empty() {
         b.nest(lvs::attr::SERVICE, |n| name(n, words));
@@ -55,6 +57,7 @@ fn local(words: &[&str], addr: &str, draining: bool) -> LocalAddress {
         n.bytes(lvs::laddr::EXHAUSTED, &2_u64.to_ne_bytes());
         n.u8(lvs::laddr::DRAINING, draining.into());
         stats(n, lvs::laddr::STATS, [9, 8, 7, 6, 5], NONE);
+        n.u32(lvs::laddr::FLAGS, dedicated);
     });
     nl_lvs::laddr::decode(&b.into_bytes()).unwrap()
 }
@@ -64,12 +67,12 @@ fn local_addresses_are_listed_owner_by_owner() {
     let style = style(Columns::Usual);
     let service = ["TCP", "10.0.0.1", "80"];
     let owned = [
-        local(&service, "192.168.0.10", false),
-        local(&service, "192.168.0.11", true),
+        local(&service, "192.168.0.10", "active"),
+        local(&service, "192.168.0.11", "draining"),
     ];
     let out = [
         laddr::title(),
-        laddr::lines(&[local(&[], "192.168.0.9", false)], &style),
+        laddr::lines(&[local(&[], "192.168.0.9", "dedicated")], &style),
         laddr::lines(&owned, &style),
     ]
     .concat();
@@ -77,7 +80,7 @@ fn local_addresses_are_listed_owner_by_owner() {
         out,
         "\
 Prot VIP:VPORT                    TOTAL    SNAT_IP              CONFLICTS  CONNS      PORTS      STATE
-default pool                      1        192.168.0.9          2          7          36280      active
+default pool                      1        192.168.0.9          2          7          36280      dedicated
 TCP  10.0.0.1:80                  2        192.168.0.10         2          7          36280      active
                                            192.168.0.11         2          7          36280      draining
 "
