@@ -4,16 +4,20 @@
 
 use crate::{
     dests::Dest,
+    family::Family,
     hash::Key,
     locals::Local,
     settings::Settings,
     spaces::{Spaces, Triple},
 };
 use core::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicU64, Ordering},
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{
+    prelude::*,
+    sync::{Arc, SetOnce},
+};
 use lvs_engine::{
     conn::{Conn, Dir, Protocol, Segment, Snapshot, State, Step},
     ports::Ranges,
@@ -22,11 +26,7 @@ use lvs_engine::{
 };
 use lvs_kapi::{rcu::ReadLock, time};
 use lvs_table::{Due, Item, Ref, Side, Table};
-use lvs_wire::addr::Endpoint;
-
-/// One family until the glue serves both.
-pub(crate) type V4 = Ipv4Addr;
-pub(crate) type End = Endpoint<V4>;
+use lvs_wire::addr::{Endpoint, Family as AnyFamily};
 
 /// The moment now.
 #[inline]
@@ -41,9 +41,8 @@ fn wheel_tick(ticks: Ticks) -> u32 {
 }
 
 /// What a connection holds of others, besides what the engine decides on.
-pub(crate) struct Connection {
-    pub(crate) conn: Conn<V4, V4>,
-    hashes: (u32, u32),
+pub(crate) struct Connection<A> {
+    pub(crate) conn: Conn<A, A>,
     state: AtomicU64,
     seqs: AtomicU64,
     pub(crate) dest: Arc<Dest>,
@@ -52,19 +51,16 @@ pub(crate) struct Connection {
 }
 
 // Two of the first cache lines hold all that an established packet reads.
-const _: () = assert!(lvs_table::Cache::<Connection>::ENTRY_SIZE <= 160);
+const _: () = assert!(lvs_table::Cache::<Connection<Ipv4Addr>>::ENTRY_SIZE <= 160);
+const _: () = assert!(lvs_table::Cache::<Connection<Ipv6Addr>>::ENTRY_SIZE <= 224);
 
 /// In the state's word, a bit that the engine leaves alone: the connection is
 /// out of the table, and has been counted out.
 const ENDED: u64 = State::SPARE;
 
-impl Item for Connection {
-    fn hashes(&self) -> (u32, Option<u32>) {
-        (self.hashes.0, Some(self.hashes.1))
-    }
-}
+impl<A: Family> Item for Connection<A> {}
 
-impl Connection {
+impl<A: Family> Connection<A> {
     /// What changes, as it is now.
     #[inline]
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -108,8 +104,8 @@ impl Connection {
     fn triple(&self) -> Triple {
         Triple {
             protocol: self.conn.protocol,
-            local: self.conn.local.addr,
-            real: self.conn.real,
+            local: self.conn.local.addr.into(),
+            real: self.conn.real.any(),
         }
     }
 
@@ -122,8 +118,8 @@ impl Connection {
 }
 
 /// What an entry is made from.
-pub(crate) struct NewConnection {
-    pub(crate) conn: Conn<V4, V4>,
+pub(crate) struct NewConnection<A> {
+    pub(crate) conn: Conn<A, A>,
     pub(crate) first: Snapshot,
     pub(crate) dest: Arc<Dest>,
     pub(crate) local: Option<Arc<Local>>,
@@ -131,17 +127,84 @@ pub(crate) struct NewConnection {
 
 /// All connections of a namespace, and the ports they use.
 pub(crate) struct Conns {
-    table: Table<Connection>,
-    pub(crate) spaces: Spaces,
+    /// Made with the family's first service.
+    pub(crate) v4: SetOnce<Flows<Ipv4Addr>>,
+    /// As `v4`.
+    pub(crate) v6: SetOnce<Flows<Ipv6Addr>>,
+    pub(crate) spaces: Arc<Spaces>,
+}
+
+/// The connections of one family.
+pub(crate) struct Flows<A: Family> {
+    table: Table<Connection<A>>,
+    pub(crate) spaces: Arc<Spaces>,
     key: Key,
 }
 
 impl Conns {
     /// May sleep.
-    pub(crate) fn new(cache: Arc<lvs_table::Cache<Connection>>) -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            v4: SetOnce::new(),
+            v6: SetOnce::new(),
+            spaces: Arc::new(Spaces::new()?, GFP_KERNEL)?,
+        })
+    }
+
+    /// Makes room for a family's connections, if there is none. May sleep; one
+    /// caller at a time.
+    pub(crate) fn start(&self, family: AnyFamily) -> Result {
+        match family {
+            AnyFamily::V4 => start(&self.v4, &self.spaces),
+            AnyFamily::V6 => start(&self.v6, &self.spaces),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let v4 = self.v4.as_ref().map_or(0, Flows::len);
+        v4.saturating_add(self.v6.as_ref().map_or(0, Flows::len))
+    }
+
+    /// How many chains the tables have.
+    pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
+        let v4 = self.v4.as_ref().map_or(0, |flows| flows.size(rcu));
+        v4.saturating_add(self.v6.as_ref().map_or(0, |flows| flows.size(rcu)))
+    }
+
+    /// Ends all connections. May sleep; not together with [`Flows::expire`].
+    pub(crate) fn clear(&self) {
+        self.v4.as_ref().into_iter().for_each(Flows::clear);
+        self.v6.as_ref().into_iter().for_each(Flows::clear);
+    }
+
+    /// See [`Flows::hasten_all`].
+    pub(crate) fn hasten_all(&self, settings: &Settings) {
+        self.v4
+            .as_ref()
+            .into_iter()
+            .for_each(|flows| flows.hasten_all(settings));
+        self.v6
+            .as_ref()
+            .into_iter()
+            .for_each(|flows| flows.hasten_all(settings));
+    }
+}
+
+fn start<A: Family>(place: &SetOnce<Flows<A>>, spaces: &Arc<Spaces>) -> Result {
+    if place.as_ref().is_none() {
+        let cache = A::cache().read(&ReadLock::new()).cloned();
+        // Another writer cannot have been faster: the services' lock is held.
+        place.populate(Flows::new(cache.ok_or(ENODEV)?, spaces.clone())?);
+    }
+    Ok(())
+}
+
+impl<A: Family> Flows<A> {
+    /// May sleep.
+    fn new(cache: Arc<lvs_table::Cache<Connection<A>>>, spaces: Arc<Spaces>) -> Result<Self> {
         Ok(Self {
             table: Table::new(12, wheel_tick(now()), cache).map_err(|_| ENOMEM)?,
-            spaces: Spaces::new()?,
+            spaces,
             key: Key::random(),
         })
     }
@@ -162,9 +225,9 @@ impl Conns {
         &'r self,
         rcu: &'r ReadLock,
         protocol: Protocol,
-        source: End,
-        destination: End,
-    ) -> Option<(Ref<'r, Connection>, Dir)> {
+        source: Endpoint<A>,
+        destination: Endpoint<A>,
+    ) -> Option<(Ref<'r, Connection<A>>, Dir)> {
         let hash = self.key.packet(protocol, source, destination);
         let (found, side) = self.table.find(rcu, hash, |entry, side| {
             let conn = &entry.conn;
@@ -189,9 +252,9 @@ impl Conns {
     pub(crate) fn insert<'r>(
         &'r self,
         rcu: &'r ReadLock,
-        new: NewConnection,
+        new: NewConnection<A>,
         timeouts: &Timeouts,
-    ) -> Result<Ref<'r, Connection>, Option<Ref<'r, Connection>>> {
+    ) -> Result<Ref<'r, Connection<A>>, Option<Ref<'r, Connection<A>>>> {
         let NewConnection {
             conn,
             first,
@@ -199,11 +262,13 @@ impl Conns {
             local,
         } = new;
         let (state, seqs) = first.to_words();
+        let hashes = (
+            self.key.packet(conn.protocol, conn.client, conn.virt),
+            conn.method
+                .sees_replies()
+                .then(|| self.key.packet(conn.protocol, conn.real, conn.local)),
+        );
         let entry = Connection {
-            hashes: (
-                self.key.packet(conn.protocol, conn.client, conn.virt),
-                self.key.packet(conn.protocol, conn.real, conn.local),
-            ),
             conn,
             state: AtomicU64::new(state),
             seqs: AtomicU64::new(seqs),
@@ -211,7 +276,7 @@ impl Conns {
             local,
         };
         let tick = wheel_tick(conn.deadline(first, timeouts));
-        let same = |other: &Connection| {
+        let same = |other: &Connection<A>| {
             other.conn.client == conn.client
                 && other.conn.virt == conn.virt
                 && other.conn.protocol == conn.protocol
@@ -222,17 +287,19 @@ impl Conns {
             local.opened();
         }
         let (dest, local, triple) = (entry.dest.clone(), entry.local.clone(), entry.triple());
-        self.table.insert(rcu, entry, tick, same).map_err(|error| {
-            dest.closed(false);
-            if let Some(local) = local {
-                local.closed();
-                self.spaces.release(&triple, conn.local.port, None, now());
-            }
-            match error {
-                lvs_table::InsertError::Exists(other) => Some(other),
-                lvs_table::InsertError::NoMemory => None,
-            }
-        })
+        self.table
+            .insert(rcu, entry, hashes, tick, same)
+            .map_err(|error| {
+                dest.closed(false);
+                if let Some(local) = local {
+                    local.closed();
+                    self.spaces.release(&triple, conn.local.port, None, now());
+                }
+                match error {
+                    lvs_table::InsertError::Exists(other) => Some(other),
+                    lvs_table::InsertError::NoMemory => None,
+                }
+            })
     }
 
     /// Lets `segment` change the connection's state. Returns the state that
@@ -240,7 +307,7 @@ impl Conns {
     #[inline]
     pub(crate) fn step(
         &self,
-        entry: Ref<'_, Connection>,
+        entry: Ref<'_, Connection<A>>,
         segment: &Segment,
         now: Ticks,
         timeouts: &Timeouts,
@@ -267,14 +334,14 @@ impl Conns {
     }
 
     /// Ends a connection now. Any context.
-    pub(crate) fn remove(&self, entry: Ref<'_, Connection>) {
+    pub(crate) fn remove(&self, entry: Ref<'_, Connection<A>>) {
         if self.table.remove(entry) {
             self.ended(&entry);
         }
     }
 
     /// Gives back what a connection held that is out of the table.
-    fn ended(&self, entry: &Connection) {
+    fn ended(&self, entry: &Connection<A>) {
         let snapshot = entry.end();
         entry.dest.closed(!entry.conn.is_inactive(snapshot));
         if let Some(local) = &entry.local {
@@ -291,11 +358,11 @@ impl Conns {
     pub(crate) fn expire(
         &self,
         timeouts: &Timeouts,
-        mut last: impl FnMut(&Connection, Snapshot) -> Option<Step>,
+        mut last: impl FnMut(&Connection<A>, Snapshot) -> Option<Step>,
         mut took: impl FnMut(bool),
     ) {
         let now = now();
-        let due = |entry: &Connection| {
+        let due = |entry: &Connection<A>| {
             let snapshot = entry.snapshot();
             let deadline = entry.conn.deadline(snapshot, timeouts);
             if deadline.is_after(now) {
@@ -322,12 +389,11 @@ impl Conns {
             due,
             |entry| self.ended(entry),
         );
-        self.spaces.tidy(now);
         // No memory now: the chains get longer, and the next turn tries again.
         let _ = self.table.grow();
     }
 
-    /// Ends all connections. May sleep; not together with [`Conns::expire`].
+    /// Ends all connections. May sleep; not together with [`Flows::expire`].
     pub(crate) fn clear(&self) {
         self.table.clear(|entry| self.ended(entry));
     }
@@ -344,8 +410,12 @@ impl Conns {
     ) -> bool {
         const MOST: usize = 256;
         for port in ranges.round_from(oldest).take(MOST) {
-            let local = Endpoint::new(triple.local, port);
-            if let Some((entry, Dir::Out)) = self.find(rcu, triple.protocol, triple.real, local) {
+            let ends = (A::from_any(triple.local), Endpoint::from_any(triple.real));
+            let (Some(local), Some(real)) = ends else {
+                return false;
+            };
+            let local = Endpoint::new(local, port);
+            if let Some((entry, Dir::Out)) = self.find(rcu, triple.protocol, real, local) {
                 if entry.conn.yields_port(entry.snapshot()) {
                     self.remove(entry);
                     return true;
@@ -380,7 +450,7 @@ impl Conns {
         &self,
         rcu: &ReadLock,
         index: usize,
-        mut each: impl FnMut(&Connection),
+        mut each: impl FnMut(&Connection<A>),
     ) -> bool {
         self.table.for_each_in(rcu, index, |entry| each(&entry))
     }

@@ -2,7 +2,7 @@
 
 //! Destinations: the servers of a service.
 
-use crate::{conns::End, conns::V4, stats::Stats};
+use crate::stats::Stats;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::conn::{Activity, DestStatus, Method};
@@ -10,12 +10,13 @@ use lvs_kapi::{
     gfp::Gfp,
     net::Net,
     rcu::{self, ReadLock},
-    route::Route,
+    route::{Query, Route},
 };
+use lvs_wire::addr::{Address, AnyEndpoint};
 
 /// A server of one service. It lives for as long as it has connections.
 pub(crate) struct Dest {
-    pub(crate) real: End,
+    pub(crate) real: AnyEndpoint,
     weight: AtomicU32,
     /// The number of its forwarding method.
     method: AtomicU32,
@@ -43,7 +44,7 @@ pub(crate) struct DestSettings {
 impl Dest {
     /// May sleep.
     pub(crate) fn new(
-        real: End,
+        real: AnyEndpoint,
         settings: DestSettings,
         service_stats: Arc<Stats>,
     ) -> Result<Arc<Self>> {
@@ -143,20 +144,21 @@ impl Dest {
         (active, self.total.load(Relaxed).saturating_sub(active))
     }
 
-    /// The way to it, from `source`. Kept for all connections: the source does
-    /// not decide about it. Any context.
+    /// The way to it. Kept for all connections: neither the source nor a mark
+    /// decides about it. Any context.
     #[inline]
-    pub(crate) fn with_route<R>(
+    pub(crate) fn with_route<A: Address, R>(
         &self,
         net: &Net,
         rcu: &ReadLock,
-        source: V4,
+        query: Query<A>,
         then: impl FnOnce(&Route) -> R,
     ) -> Option<R> {
-        if let Some(route) = self.route.read(rcu).filter(|route| route.is_valid()) {
+        let fits = |route: &&Route| route.is_valid() && route.is_next_hop() == query.next_hop;
+        if let Some(route) = self.route.read(rcu).filter(fits) {
             return Some(then(route));
         }
-        let route = Route::ip4(net, self.real.addr, source, 0, 0)?;
+        let route = Route::find(net, query)?;
         let result = then(&route);
         // Kept for the next packet; without memory, looked up again.
         if let Ok(route) = rcu::Boxed::new(route, Gfp::Atomic) {

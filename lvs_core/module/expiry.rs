@@ -3,7 +3,8 @@
 //! The end of connections that nobody closes.
 
 use crate::{
-    conns::{now, Conns, V4},
+    conns::{now, Flows},
+    family::Family,
     ns::Ns,
     packet::reset,
 };
@@ -28,12 +29,12 @@ impl Expiry {
     }
 
     /// Ends what is due, and tells both ends of what was established.
-    fn turn(&self, conns: &Conns) {
+    fn turn<A: Family>(&self, flows: &Flows<A>) {
         let ns = &self.0;
         let timeouts = *ns.settings.timeouts(&ReadLock::new());
         let tell = ns.settings.expire_rst.load(Relaxed) != 0;
-        let resets = Cell::new(Vec::<(Reset<V4>, Reset<V4>)>::new());
-        conns.expire(
+        let resets = Cell::new(Vec::<(Reset<A>, Reset<A>)>::new());
+        flows.expire(
             &timeouts,
             |entry, snapshot| {
                 let pair = entry
@@ -74,7 +75,17 @@ impl Job for Expiry {
         let Some(conns) = self.0.conns() else {
             return Again::Stop;
         };
-        self.turn(conns);
+        conns
+            .v4
+            .as_ref()
+            .into_iter()
+            .for_each(|flows| self.turn(flows));
+        conns
+            .v6
+            .as_ref()
+            .into_iter()
+            .for_each(|flows| self.turn(flows));
+        conns.spaces.tidy(now());
         self.0.services.tidy();
         if conns.len() == 0 && self.0.services.len() == 0 {
             // The next service starts it again.

@@ -2,10 +2,9 @@
 
 //! The keyed hash of a packet's addresses.
 
-use core::net::Ipv4Addr;
 use lvs_engine::conn::Protocol;
 use lvs_kapi::random;
-use lvs_wire::addr::Endpoint;
+use lvs_wire::addr::{Address, AnyAddr, AnyEndpoint, Endpoint, Family};
 
 /// A secret, so that nobody can choose addresses that fall into one chain.
 pub(crate) struct Key([u64; 2]);
@@ -17,29 +16,48 @@ impl Key {
 
     /// Of a packet from `source` to `destination`.
     #[inline]
-    pub(crate) fn packet(
+    pub(crate) fn packet<A: Address>(
         &self,
         protocol: Protocol,
-        source: Endpoint<Ipv4Addr>,
-        destination: Endpoint<Ipv4Addr>,
+        source: Endpoint<A>,
+        destination: Endpoint<A>,
     ) -> u32 {
         let ports = u64::from(source.port) << 32
             | u64::from(destination.port) << 16
             | u64::from(protocol.number());
-        self.mix(
-            u64::from(source.addr.to_bits()) << 32 | u64::from(destination.addr.to_bits()),
-            ports,
-        )
+        let [a, b, c, d] = source.addr.to_words();
+        let [e, f, g, h] = destination.addr.to_words();
+        let upper = match A::FAMILY {
+            Family::V4 => 0,
+            Family::V6 => {
+                let [k0, k1] = self.0;
+                fold(fold(pair(a, b) ^ k1, pair(e, f) ^ k0) ^ k1, pair(c, g) ^ k0)
+            }
+        };
+        self.mix(pair(d, h) ^ upper, ports)
     }
 
-    /// Of a local address and a server.
-    pub(crate) fn endpoint(
-        &self,
-        protocol: Protocol,
-        local: Ipv4Addr,
-        real: Endpoint<Ipv4Addr>,
-    ) -> u32 {
-        self.packet(protocol, real, Endpoint::new(local, 0))
+    /// Of a local address and a server, or of any other two.
+    pub(crate) fn endpoint(&self, protocol: Protocol, local: AnyAddr, real: AnyEndpoint) -> u32 {
+        match (local, real.addr) {
+            (AnyAddr::V4(local), AnyAddr::V4(addr)) => self.packet(
+                protocol,
+                Endpoint::new(addr, real.port),
+                Endpoint::new(local, 0),
+            ),
+            (AnyAddr::V6(local), AnyAddr::V6(addr)) => self.packet(
+                protocol,
+                Endpoint::new(addr, real.port),
+                Endpoint::new(local, 0),
+            ),
+            // No connection has these: any number will do.
+            _ => 0,
+        }
+    }
+
+    /// Of any number.
+    pub(crate) fn number(&self, number: u64) -> u32 {
+        self.mix(number, 0)
     }
 
     /// Two rounds of a folded multiplication, each by a secret.
@@ -51,6 +69,11 @@ impl Key {
         // CAST: The halves are mixed.
         (twice ^ (twice >> 32)) as u32
     }
+}
+
+#[inline]
+fn pair(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 #[inline]

@@ -3,7 +3,7 @@
 //! Local addresses, the balancer's own towards the servers, and the pools that
 //! they are in: one for each service, and the namespace's default.
 
-use crate::{conns::V4, stats::Stats};
+use crate::stats::Stats;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::ports::Ranges;
@@ -12,10 +12,11 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
+use lvs_wire::addr::{AnyAddr, Family};
 
 /// One address in one pool. It lives for as long as it has connections.
 pub(crate) struct Local {
-    pub(crate) addr: V4,
+    pub(crate) addr: AnyAddr,
     conns: AtomicU32,
     exhausted: AtomicU64,
     /// It has been removed from its pool: it gets no new connections.
@@ -26,7 +27,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    fn new(addr: V4) -> Result<Arc<Self>> {
+    fn new(addr: AnyAddr) -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {
                 addr,
@@ -106,7 +107,7 @@ impl Pool {
     }
 
     /// Whether `addr` is in it. Any context.
-    pub(crate) fn has(&self, addr: V4) -> bool {
+    pub(crate) fn has(&self, addr: AnyAddr) -> bool {
         let rcu = ReadLock::new();
         self.members(&rcu).iter().any(|local| local.addr == addr)
     }
@@ -115,16 +116,28 @@ impl Pool {
         self.members(rcu).is_empty()
     }
 
-    /// All members, beginning with the one whose turn it is. Any context.
+    /// How many members are of a family. Any context.
+    pub(crate) fn count(&self, family: Family, rcu: &ReadLock) -> usize {
+        let of_family = |local: &&Arc<Local>| Family::of(&local.addr) == family;
+        // The library's way of counting checks for overflow.
+        let members = self.members(rcu).iter().filter(of_family);
+        members.fold(0, |count, _| count.saturating_add(1))
+    }
+
+    /// All members of a family, beginning with the one whose turn it is. Any
+    /// context.
     pub(crate) fn in_turn<'r>(
         &'r self,
+        family: Family,
         rcu: &'r ReadLock,
     ) -> impl Iterator<Item = &'r Arc<Local>> + 'r {
         let members = self.members(rcu);
         let turn = self.cursor.fetch_add(1, Relaxed);
         // CAST: Widening.
         let start = (turn as usize).checked_rem(members.len()).unwrap_or(0);
-        members.iter().cycle().skip(start).take(members.len())
+        let (earlier, later) = members.split_at_checked(start).unwrap_or_default();
+        let turn = Iterator::chain(later.iter(), earlier);
+        turn.filter(move |local| Family::of(&local.addr) == family)
     }
 
     /// Removed addresses that still have connections. Any context.
@@ -138,7 +151,7 @@ impl Pool {
     /// # Errors
     ///
     /// `EEXIST`, `ENOMEM`.
-    pub(crate) fn add(&self, addr: V4, dedicated: bool) -> Result {
+    pub(crate) fn add(&self, addr: AnyAddr, dedicated: bool) -> Result {
         if self.has(addr) {
             return Err(EEXIST);
         }
@@ -164,7 +177,7 @@ impl Pool {
     /// # Errors
     ///
     /// `ENOENT`, `ENOMEM`.
-    pub(crate) fn remove(&self, addr: V4) -> Result {
+    pub(crate) fn remove(&self, addr: AnyAddr) -> Result {
         let gone = {
             let rcu = ReadLock::new();
             self.members(&rcu).iter().find(|l| l.addr == addr).cloned()

@@ -11,6 +11,7 @@ mod conns;
 mod control;
 mod dests;
 mod expiry;
+mod family;
 mod hash;
 mod locals;
 mod ns;
@@ -22,6 +23,7 @@ mod shown;
 mod spaces;
 mod stats;
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::prelude::*;
 use lvs_kapi::{netns, rcu};
 
@@ -39,24 +41,30 @@ module! {
 struct Lvs {
     _control: control::Control,
     _namespaces: netns::Registration<ns::Ns>,
-    _cache: ns::Cache,
+    _v4: family::Cache<Ipv4Addr>,
+    _v6: family::Cache<Ipv6Addr>,
     _exit: rcu::Exit,
 }
 
 impl kernel::Module for Lvs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let cache = ns::Cache::new()?;
+        let (v4, v6) = (
+            family::Cache::new(c"lvs_conn")?,
+            family::Cache::new(c"lvs_conn6")?,
+        );
         // The families first: whether `ip_vs` is loaded shows there.
         let control = control::Control::new()?;
         let namespaces = ns::NS.register()?;
         pr_info!(
-            "loaded; a connection takes {} bytes\n",
-            lvs_table::Cache::<conns::Connection>::ENTRY_SIZE
+            "loaded; a connection takes {} bytes, with IPv6 {}\n",
+            lvs_table::Cache::<conns::Connection<Ipv4Addr>>::ENTRY_SIZE,
+            lvs_table::Cache::<conns::Connection<Ipv6Addr>>::ENTRY_SIZE
         );
         Ok(Self {
             _control: control,
             _namespaces: namespaces,
-            _cache: cache,
+            _v4: v4,
+            _v6: v6,
             _exit: rcu::Exit::default(),
         })
     }

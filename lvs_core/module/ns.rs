@@ -3,16 +3,16 @@
 //! What there is in each network namespace.
 
 use crate::{
-    conns::{Connection, Conns},
-    control,
-    expiry::Expiry,
-    packet,
-    services::Services,
-    settings::Settings,
+    conns::Conns, control, expiry::Expiry, packet, services::Services, settings::Settings,
     stats::Stats,
 };
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use kernel::{alloc::AllocError, prelude::*, static_lock_class, sync::Arc, sync::SetOnce};
+use kernel::{
+    alloc::AllocError,
+    prelude::*,
+    static_lock_class,
+    sync::{Arc, SetOnce},
+};
 use lvs_engine::{
     config::ConfigError,
     dest::DestRequest,
@@ -28,40 +28,13 @@ use lvs_kapi::{
     net::Net,
     netns::{Anchor, Attachments, Hooks, NetState, Pernet},
     percpu::Counters,
-    rcu::{self, ReadLock},
+    rcu,
     work::Delayed,
 };
-use lvs_wire::addr::AnyAddr;
+use lvs_wire::addr::{AnyAddr, Family};
 
 /// Finds the state of a namespace.
 pub(crate) static NS: Pernet<Ns> = Pernet::new();
-
-/// The slab cache of connections while the module is loaded; see [`Cache`].
-static CACHE: rcu::Cell<Arc<lvs_table::Cache<Connection>>> = rcu::Cell::empty();
-
-/// Keeps the slab cache of connections for all namespaces. To be dropped when
-/// their state is gone.
-pub(crate) struct Cache(
-    #[expect(dead_code, reason = "held for its drop")] Arc<lvs_table::Cache<Connection>>,
-);
-
-impl Cache {
-    /// Makes it. May sleep.
-    pub(crate) fn new() -> Result<Self> {
-        let cache = Arc::new(lvs_table::Cache::new(c"lvs_conn")?, GFP_KERNEL)?;
-        CACHE.replace(Some(rcu::Boxed::new(cache.clone(), Gfp::Kernel)?));
-        Ok(Self(cache))
-    }
-}
-
-impl Drop for Cache {
-    fn drop(&mut self) {
-        CACHE.replace(None);
-        // The last reference must be ours: destroying a slab cache sleeps,
-        // which a callback must not.
-        rcu::barrier();
-    }
-}
 
 /// The state of one namespace.
 pub(crate) struct Ns {
@@ -83,10 +56,20 @@ pub(crate) struct Ns {
 
 #[derive(Default)]
 struct Running {
-    hooks: Option<Hooks>,
+    v4_hooks: Option<Hooks>,
+    v6_hooks: Option<Hooks>,
     expiry: Option<Delayed<Expiry>>,
     /// The namespace is going away.
     ended: bool,
+}
+
+impl Running {
+    fn hooks(&mut self, family: Family) -> &mut Option<Hooks> {
+        match family {
+            Family::V4 => &mut self.v4_hooks,
+            Family::V6 => &mut self.v6_hooks,
+        }
+    }
 }
 
 impl Ns {
@@ -146,16 +129,23 @@ impl Ns {
         self.anchor.as_ref()?.with(then)
     }
 
-    fn start(this: &Arc<Self>) -> Result<(), ConfigError> {
+    /// A family's first service comes: packets are to be met, and forgotten
+    /// connections to be ended.
+    fn start(this: &Arc<Self>, family: Family) -> Result<(), ConfigError> {
         let no_memory = |_: Error| ConfigError::NoMemory;
         if this.conns.as_ref().is_none() {
-            let cache = CACHE.read(&ReadLock::new()).cloned();
-            let cache = cache.ok_or(ConfigError::GoingAway)?;
-            let conns = Conns::new(cache).map_err(no_memory)?;
             // Another writer cannot have been faster: the services' lock is
             // held.
-            this.conns.populate(conns);
+            this.conns.populate(Conns::new().map_err(no_memory)?);
         }
+        let conns = this.conns.as_ref().ok_or(ConfigError::NoMemory)?;
+        conns.start(family).map_err(|error| {
+            if error == ENODEV {
+                ConfigError::GoingAway
+            } else {
+                ConfigError::NoMemory
+            }
+        })?;
         let mut running = this.running.lock();
         if running.ended {
             return Err(ConfigError::GoingAway);
@@ -164,10 +154,16 @@ impl Ns {
             let expiry = Delayed::new(Expiry::new(this.clone())).map_err(no_memory)?;
             running.expiry = Some(expiry);
         }
-        if running.hooks.is_none() {
+        if running.hooks(family).is_none() {
             let anchor = this.anchor.as_ref().ok_or(ConfigError::GoingAway)?;
-            let hooks = packet::hooks(anchor, this.clone()).map_err(no_memory)?;
-            running.hooks = Some(hooks);
+            let hooks = packet::hooks(anchor, family, this.clone()).map_err(|error| {
+                if error == EOPNOTSUPP {
+                    ConfigError::Ipv6Fragments
+                } else {
+                    ConfigError::NoMemory
+                }
+            })?;
+            *running.hooks(family) = Some(hooks);
         }
         if let Some(expiry) = &running.expiry {
             expiry.schedule(Expiry::PERIOD_MS);
@@ -181,7 +177,7 @@ impl Ns {
         request: &ServiceRequest<'_>,
     ) -> Result<(), ConfigError> {
         this.services
-            .add(request, || Self::start(this))
+            .add(request, |family| Self::start(this, family))
             .inspect_err(|_| this.settle())
     }
 
@@ -199,13 +195,14 @@ impl Ns {
         Ok(())
     }
 
-    /// Without services no hooks: this host then is as if the module were not
-    /// there.
+    /// Without services of a family no hooks: this host then is as if the
+    /// module were not there.
     fn settle(&self) {
-        let hooks = self
-            .services
-            .when_empty(|| self.running.lock().hooks.take());
-        if hooks.is_some() {
+        let hooks = [Family::V4, Family::V6].map(|family| {
+            self.services
+                .when_empty(family, || self.running.lock().hooks(family).take())
+        });
+        if hooks.iter().any(Option::is_some) {
             // Waits for packets that are in a hook: outside of the locks. Then
             // for what is freed after them, which holds the module: whoever
             // unloads it next must find it free.
@@ -277,7 +274,8 @@ impl NetState for Ns {
         let (hooks, expiry) = {
             let mut running = state.running.lock();
             running.ended = true;
-            (running.hooks.take(), running.expiry.take())
+            let hooks = [Family::V4, Family::V6].map(|family| running.hooks(family).take());
+            (hooks, running.expiry.take())
         };
         // No packet comes in any more, and none is on its way through; no
         // timer runs. Both held a reference to the state.

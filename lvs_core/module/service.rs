@@ -2,12 +2,12 @@
 
 //! A virtual service: what clients talk to.
 
-use crate::{conns::End, dests::Dest, locals::Pool, stats::Stats};
+use crate::{dests::Dest, locals::Pool, stats::Stats};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use kernel::{prelude::*, static_lock_class, sync::Arc, ModuleMetadata};
 use lvs_engine::{
     config::ConfigError,
-    conn::{Method, Protocol},
+    conn::Method,
     dest, laddr,
     sched::Candidates,
     service::{ServiceConfig, ServiceKey},
@@ -20,12 +20,13 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
+use lvs_wire::addr::{AnyEndpoint, Family};
 
 /// A virtual service. It holds the module, so that it is not unloaded with
 /// services configured.
 pub(crate) struct Service {
-    pub(crate) protocol: Protocol,
-    pub(crate) virt: End,
+    /// What names it.
+    pub(crate) key: ServiceKey,
     config: SpinLockBh<ServiceConfig>,
     cursor: AtomicU64,
     /// Oldest first.
@@ -63,8 +64,7 @@ impl Service {
     ///
     /// The module is going away; no memory.
     pub(crate) fn new(
-        protocol: Protocol,
-        virt: End,
+        key: ServiceKey,
         config: ServiceConfig,
         pool: Arc<Pool>,
         serial: u64,
@@ -73,8 +73,7 @@ impl Service {
         let module = Reference::take(&<crate::LocalModule as ModuleMetadata>::THIS_MODULE)
             .ok_or(ConfigError::GoingAway)?;
         Ok(Self {
-            protocol,
-            virt,
+            key,
             config: SpinLockBh::new(config, c"lvs_service", static_lock_class!()),
             cursor: AtomicU64::new(random::u64()),
             dests: rcu::Cell::empty(),
@@ -89,15 +88,6 @@ impl Service {
     /// Changes what it is set to. Any context.
     pub(crate) fn change(&self, config: ServiceConfig) {
         *self.config.lock() = config;
-    }
-
-    /// What names it.
-    pub(crate) fn key(&self) -> ServiceKey {
-        ServiceKey::Address {
-            protocol: u16::from(self.protocol.number()),
-            addr: self.virt.addr.into(),
-            port: self.virt.port,
-        }
     }
 
     pub(crate) fn config(&self) -> ServiceConfig {
@@ -135,9 +125,15 @@ impl Service {
         self.masq_only.store(masq_only, Relaxed);
     }
 
-    /// The pool that its connections take local addresses from.
-    pub(crate) fn pool<'r>(&'r self, default: &'r Pool, rcu: &'r ReadLock) -> Option<&'r Pool> {
-        let (own, other) = (self.pool.members(rcu).len(), default.members(rcu).len());
+    /// The pool that its connections to servers of a family take local
+    /// addresses from.
+    pub(crate) fn pool<'r>(
+        &'r self,
+        family: Family,
+        default: &'r Pool,
+        rcu: &'r ReadLock,
+    ) -> Option<&'r Pool> {
+        let (own, other) = (self.pool.count(family, rcu), default.count(family, rcu));
         Some(match laddr::pool(own, other)? {
             laddr::Pool::Service => &self.pool,
             laddr::Pool::Default => default,
@@ -146,12 +142,13 @@ impl Service {
 
     /// How packets reach a destination from now on.
     pub(crate) fn method(&self, dest: &Dest, default: &Pool, rcu: &ReadLock) -> Method {
-        let has_local = self.pool(default, rcu).is_some();
+        let family = Family::of(&dest.real.addr);
+        let has_local = self.pool(family, default, rcu).is_some();
         dest::in_effect(dest.configured(), has_local, self.is_masq_only())
     }
 
     /// The destination at an address. Any context.
-    pub(crate) fn find_dest(&self, real: End) -> Option<Arc<Dest>> {
+    pub(crate) fn find_dest(&self, real: AnyEndpoint) -> Option<Arc<Dest>> {
         let rcu = ReadLock::new();
         self.dests(&rcu)
             .iter()

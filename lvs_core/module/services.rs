@@ -6,7 +6,6 @@ mod addresses;
 mod lists;
 
 use crate::{
-    conns::End,
     dests::{Dest, DestSettings},
     hash::Key,
     locals::Pool,
@@ -30,7 +29,7 @@ use lvs_kapi::{
     route,
     vec::Vec,
 };
-use lvs_wire::addr::{AnyAddr, AnyEndpoint};
+use lvs_wire::addr::{AnyAddr, AnyEndpoint, Family};
 
 const BUCKETS: usize = 256;
 
@@ -64,29 +63,34 @@ impl Services {
         })
     }
 
-    fn bucket(&self, protocol: Protocol, virt: End) -> Option<&rcu::Cell<Vec<Arc<Service>>>> {
+    fn bucket(&self, key: &ServiceKey) -> Option<&rcu::Cell<Vec<Arc<Service>>>> {
+        let hash = match key {
+            ServiceKey::Address {
+                protocol,
+                addr,
+                port,
+            } => {
+                let protocol = Protocol::from_number(u8::try_from(*protocol).ok()?)?;
+                let virt = AnyEndpoint::new(*addr, *port);
+                self.key.endpoint(protocol, *addr, virt)
+            }
+            ServiceKey::Fwmark { mark, .. } => self.key.number(u64::from(*mark)),
+        };
         // CAST: Widening.
-        let hash = self.key.endpoint(protocol, virt.addr, virt) as usize;
-        self.buckets.get(hash % BUCKETS)
+        self.buckets.get(hash as usize % BUCKETS)
     }
 
-    /// The service at an address. Any context.
-    pub(crate) fn at<'r>(
-        &'r self,
-        rcu: &'r ReadLock,
-        protocol: Protocol,
-        virt: End,
-    ) -> Option<&'r Arc<Service>> {
-        self.bucket(protocol, virt)?
+    /// The service that a key names. Any context.
+    pub(crate) fn at<'r>(&'r self, rcu: &'r ReadLock, key: ServiceKey) -> Option<&'r Arc<Service>> {
+        self.bucket(&key)?
             .read(rcu)?
             .iter()
-            .find(|service| service.protocol == protocol && service.virt == virt)
+            .find(|service| service.key == key)
     }
 
-    /// The service that a key names. May sleep.
+    /// As [`Services::at`]. May sleep.
     pub(crate) fn find(&self, key: ServiceKey) -> Option<Arc<Service>> {
-        let (protocol, virt) = v4_address(key)?;
-        self.at(&ReadLock::new(), protocol, virt).cloned()
+        self.at(&ReadLock::new(), key).cloned()
     }
 
     fn known(&self, key: ServiceKey) -> Result<Arc<Service>, ConfigError> {
@@ -110,27 +114,29 @@ impl Services {
     }
 
     /// Adds a service. `start` is called before it can be found, when it is
-    /// the first one. May sleep.
+    /// its family's first one. May sleep.
     pub(crate) fn add(
         &self,
         request: &ServiceRequest<'_>,
-        start: impl FnOnce() -> Result<(), ConfigError>,
+        start: impl FnOnce(Family) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
         let key = request.key()?;
         let mut lists = self.lists.lock();
         let config = request.add(key, self.find(key).is_some())?;
-        let (protocol, virt) = v4_address(key).ok_or(ConfigError::Family)?;
         let pool = lists.pool(key)?;
-        if pool.has(virt.addr) || self.default_pool.has(virt.addr) {
-            return Err(ConfigError::LocalAddressIsVirtual);
+        if let ServiceKey::Address { addr, .. } = key {
+            if pool.has(addr) || self.default_pool.has(addr) {
+                return Err(ConfigError::LocalAddressIsVirtual);
+            }
+            self.virtuals.add(addr)?;
         }
-        self.virtuals.add(virt.addr)?;
         let serial = lists.serial;
         let stats = lists.stats(key)?;
-        let service = Service::new(protocol, virt, config, pool, serial, stats)?;
+        let service = Service::new(key, config, pool, serial, stats)?;
         let service = shared(service)?;
-        if lists.services.is_empty() {
-            start()?;
+        let family = key.family();
+        if !lists.has_family(family) {
+            start(family)?;
         }
         self.rebuild_bucket(&service, true)?;
         if lists.services.push(service.clone(), Gfp::Kernel).is_err() {
@@ -144,9 +150,7 @@ impl Services {
 
     /// Publishes the bucket of `service` with it or without.
     fn rebuild_bucket(&self, service: &Arc<Service>, with: bool) -> Result<(), ConfigError> {
-        let bucket = self
-            .bucket(service.protocol, service.virt)
-            .ok_or(ConfigError::NoMemory)?;
+        let bucket = self.bucket(&service.key).ok_or(ConfigError::Family)?;
         let mut list = copy(bucket)?;
         if with {
             list.push_within(service.clone())
@@ -183,7 +187,7 @@ impl Services {
         self.rebuild_bucket(service, false)?;
         let rcu = ReadLock::new();
         for dest in service.dests(&rcu) {
-            lists.retire(service.key(), dest);
+            lists.retire(service.key, dest);
         }
         let place = lists
             .services
@@ -204,14 +208,18 @@ impl Services {
         Ok(())
     }
 
-    /// What `then` says if there is no service, while none is added. May
-    /// sleep.
-    pub(crate) fn when_empty<R>(&self, then: impl FnOnce() -> Option<R>) -> Option<R> {
+    /// What `then` says of a family without a service, while none is added.
+    /// May sleep.
+    pub(crate) fn when_empty<R>(
+        &self,
+        family: Family,
+        then: impl FnOnce() -> Option<R>,
+    ) -> Option<R> {
         let lists = self.lists.lock();
-        if lists.services.is_empty() {
-            then()
-        } else {
+        if lists.has_family(family) {
             None
+        } else {
+            then()
         }
     }
 
@@ -225,20 +233,23 @@ impl Services {
         let mut lists = self.lists.lock();
         let service = self.known(key)?;
         let named = request.full_key(key.family())?;
-        let existing = v4_end(named).and_then(|real| service.find_dest(real));
+        let existing = service.find_dest(named);
         let config = request.add(named, existing.is_some())?;
-        let real = v4_end(named).ok_or(ConfigError::Family)?;
-        if !route::is_unicast_ip4(net, real.addr) {
+        let is_unicast = match named.addr {
+            AnyAddr::V4(addr) => route::is_unicast(net, addr),
+            AnyAddr::V6(addr) => route::is_unicast(net, addr),
+        };
+        if !is_unicast {
             return Err(ConfigError::DestAddress);
         }
         let mut dests = service.copy_dests()?;
-        let dest = match lists.revive(key, real) {
+        let dest = match lists.revive(key, named) {
             Some(dest) => {
                 dest.change(settings(config));
                 dest.set_available(true);
                 dest
             }
-            None => Dest::new(real, settings(config), service.stats.clone())
+            None => Dest::new(named, settings(config), service.stats.clone())
                 .map_err(|_| ConfigError::NoMemory)?,
         };
         dests.push_within(dest).map_err(|_| ConfigError::NoMemory)?;
@@ -254,7 +265,7 @@ impl Services {
         let _lists = self.lists.lock();
         let service = self.known(key)?;
         let named = request.full_key(key.family())?;
-        let dest = v4_end(named).and_then(|real| service.find_dest(real));
+        let dest = service.find_dest(named);
         let current = dest.as_ref().map(|dest| DestConfig {
             method: dest.configured(),
             weight: dest.weight(),
@@ -275,10 +286,9 @@ impl Services {
         let mut lists = self.lists.lock();
         let service = self.known(key)?;
         let named = request.key(key.family())?;
-        let real = v4_end(named).ok_or(ConfigError::DestUnknown)?;
-        let dest = service.find_dest(real).ok_or(ConfigError::DestUnknown)?;
+        let dest = service.find_dest(named).ok_or(ConfigError::DestUnknown)?;
         let mut dests = service.copy_dests()?;
-        if let Some(index) = dests.iter().position(|dest| dest.real == real) {
+        if let Some(index) = dests.iter().position(|dest| dest.real == named) {
             dests.remove(index);
         }
         service.publish(dests)?;
@@ -354,26 +364,5 @@ fn settings(config: DestConfig) -> DestSettings {
         method: config.method,
         upper: 0,
         lower: 0,
-    }
-}
-
-/// What a key names, if it is something that can be served.
-fn v4_address(key: ServiceKey) -> Option<(Protocol, End)> {
-    let ServiceKey::Address {
-        protocol,
-        addr: AnyAddr::V4(addr),
-        port,
-    } = key
-    else {
-        return None;
-    };
-    let protocol = Protocol::from_number(u8::try_from(protocol).ok()?)?;
-    Some((protocol, End::new(addr, port)))
-}
-
-fn v4_end(end: AnyEndpoint) -> Option<End> {
-    match end.addr {
-        AnyAddr::V4(addr) => Some(End::new(addr, end.port)),
-        AnyAddr::V6(_) => None,
     }
 }

@@ -7,7 +7,6 @@
 //! [`Space`]. There are as many as there are such triples with connections.
 
 use crate::hash::Key;
-use core::net::Ipv4Addr;
 use kernel::{prelude::*, static_lock_class};
 use lvs_engine::{
     conn::Protocol,
@@ -17,14 +16,14 @@ use lvs_engine::{
     time::Ticks,
 };
 use lvs_kapi::{gfp::Gfp, lock::SpinLockBh, mem, vec::Vec};
-use lvs_wire::addr::Endpoint;
+use lvs_wire::addr::{AnyAddr, AnyEndpoint};
 
 /// Which ports: of `local`, towards `real`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Triple {
     pub(crate) protocol: Protocol,
-    pub(crate) local: Ipv4Addr,
-    pub(crate) real: Endpoint<Ipv4Addr>,
+    pub(crate) local: AnyAddr,
+    pub(crate) real: AnyEndpoint,
 }
 
 struct Space {

@@ -7,8 +7,9 @@
 use crate::{bindings, net::Net, rcu, skb::Packet};
 use core::{ffi::c_void, marker::PhantomData};
 use kernel::{error::to_result, prelude::*, sync::Arc};
+use lvs_wire::addr::Family;
 
-/// Where on an IPv4 packet's way through the host a hook stands.
+/// Where on a packet's way through the host a hook stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Point {
     /// Before the packet is routed.
@@ -46,11 +47,15 @@ pub trait Hook: 'static {
     /// What the hook works on.
     type State: Send + Sync + 'static;
 
+    /// Of which family's packets. All fragments of an IPv6 datagram are
+    /// collected before any hook of ours meets it.
+    const FAMILY: Family;
+
     /// Where it stands.
     const POINT: Point;
 
     /// Its place among the hooks of the same point; lower is earlier
-    /// (`enum nf_ip_hook_priorities`).
+    /// (`enum nf_ip_hook_priorities`; IPv6 has the same numbers).
     const PRIORITY: i32;
 
     /// Handles one packet. Softirq context, or process context at
@@ -65,6 +70,7 @@ pub struct Spec<S> {
         *mut bindings::sk_buff,
         *const bindings::nf_hook_state,
     ) -> u32,
+    family: Family,
     point: Point,
     priority: i32,
     state: PhantomData<fn(&S)>,
@@ -75,6 +81,7 @@ impl<S: Send + Sync + 'static> Spec<S> {
     pub const fn of<H: Hook<State = S>>() -> Self {
         Self {
             hook: callback::<H>,
+            family: H::FAMILY,
             point: H::POINT,
             priority: H::PRIORITY,
             state: PhantomData,
@@ -123,6 +130,7 @@ pub(crate) struct Registration<S: Send + Sync + 'static, const N: usize> {
     // A raw pointer would do, but a box keeps the addresses that netfilter
     // was given: it links the structures.
     ops: KBox<[bindings::nf_hook_ops; N]>,
+    family: Family,
     net: *mut bindings::net,
     #[expect(dead_code, reason = "held for the hooks")]
     state: Arc<S>,
@@ -134,28 +142,36 @@ unsafe impl<S: Send + Sync, const N: usize> Send for Registration<S, N> {}
 unsafe impl<S: Send + Sync, const N: usize> Sync for Registration<S, N> {}
 
 impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
-    /// Registers all of `specs` in `net`, or none. May sleep.
+    /// Registers all of `specs`, which are of one family, in `net`, or none.
+    /// May sleep.
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; what netfilter says.
+    /// `ENOMEM`; what netfilter says; `EOPNOTSUPP`: the kernel cannot collect
+    /// the family's fragments.
     ///
     /// # Safety
     ///
     /// The value must be dropped before `net` goes away, and before the text of
     /// the hooks is unloaded.
     pub(crate) unsafe fn new(net: &Net, state: Arc<S>, specs: [Spec<S>; N]) -> Result<Self> {
+        let family = specs.first().map_or(Family::V4, |spec| spec.family);
         let data = Arc::as_ptr(&state).cast_mut().cast::<c_void>();
         let ops = specs.map(|spec| bindings::nf_hook_ops {
             hook: Some(spec.hook),
             priv_: data,
-            // CAST: A small constant.
-            pf: bindings::NFPROTO_IPV4 as u8,
+            // CAST: Small constants.
+            pf: match spec.family {
+                Family::V4 => bindings::NFPROTO_IPV4 as u8,
+                Family::V6 => bindings::NFPROTO_IPV6 as u8,
+            },
             hooknum: spec.point.hooknum(),
             priority: spec.priority,
             ..Default::default()
         });
         let mut ops = KBox::new(ops, GFP_KERNEL)?;
+        // SAFETY: The namespace is live.
+        to_result(unsafe { bindings::lvs_defrag_enable(net.as_ptr(), family.af()) })?;
         // SAFETY: The structures stay where they are until they are
         // unregistered in `drop`; `data` is live for as long, because the
         // value holds a reference; it is an `S`, as each callback expects.
@@ -165,11 +181,14 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
         if let Err(error) = result {
             // Those that stood for a moment may have packets in them.
             rcu::synchronize();
+            // SAFETY: Enabled above.
+            unsafe { bindings::lvs_defrag_disable(net.as_ptr(), family.af()) };
             return Err(error);
         }
         // INVARIANT: Registered above.
         Ok(Self {
             ops,
+            family,
             net: net.as_ptr(),
             state,
         })
@@ -182,6 +201,8 @@ impl<S: Send + Sync + 'static, const N: usize> Drop for Registration<S, N> {
         // still there (see `new`).
         unsafe {
             bindings::nf_unregister_net_hooks(self.net, self.ops.as_ptr(), N as u32);
+            // Enabled in `new`, for this value.
+            bindings::lvs_defrag_disable(self.net, self.family.af());
         }
         // Unregistering only unlinks: a CPU may still be in a hook, with the
         // state that the next field's drop lets go of.

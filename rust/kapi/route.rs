@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Routes.
+//! Routes, and what the routing tables say of an address.
 //!
 //! C headers: [`include/net/route.h`](srctree/include/net/route.h),
+//! [`include/net/ip6_route.h`](srctree/include/net/ip6_route.h),
 //! [`include/net/dst.h`](srctree/include/net/dst.h)
 
 use crate::{bindings, net::Net, rcu};
-use core::{net::Ipv4Addr, ptr::NonNull};
+use core::ptr::{self, NonNull};
+use lvs_wire::addr::{Address, Endpoint, Family};
 
 /// A route to one address: a device and, behind it, a next hop.
 ///
@@ -14,98 +16,146 @@ use core::{net::Ipv4Addr, ptr::NonNull};
 ///
 /// The value holds a reference to a live `struct dst_entry`. The last
 /// reference frees it only after a grace period.
-pub struct Route(NonNull<bindings::dst_entry>);
+pub struct Route {
+    dst: NonNull<bindings::dst_entry>,
+    /// What IPv6's tables were at when it was found.
+    cookie: u32,
+    next_hop: bool,
+}
 
 // SAFETY: `dst_entry` is counted and may be used by several CPUs.
 unsafe impl Send for Route {}
 // SAFETY: As above.
 unsafe impl Sync for Route {}
 
+/// What a route is looked up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query<A> {
+    /// Where the packet is to go.
+    pub destination: A,
+    /// What it has as its source, which need not be an address of this host.
+    pub source: A,
+    /// The mark that routing rules see.
+    pub mark: u32,
+    /// The packet is addressed to somebody else: the destination is its next
+    /// hop.
+    pub next_hop: bool,
+}
+
 impl Route {
-    /// Looks up the way from `source` to `destination`. `source` need not be
-    /// an address of this host. Any context.
+    /// Looks up a way. Any context.
     ///
     /// `None`: no route, or no memory.
-    pub fn ip4(
-        net: &Net,
-        destination: Ipv4Addr,
-        source: Ipv4Addr,
-        mark: u32,
-        tos: u8,
-    ) -> Option<Self> {
-        // SAFETY: The namespace is live; the addresses are plain numbers.
-        let dst = unsafe {
-            bindings::lvs_ip4_route(net.as_ptr(), be32(destination), be32(source), mark, tos)
+    #[inline]
+    pub fn find<A: Address>(net: &Net, query: Query<A>) -> Option<Self> {
+        let mut found = bindings::lvs_route {
+            dst: ptr::null_mut(),
+            cookie: 0,
+        };
+        // SAFETY: The namespace is live; the addresses are as long as those of
+        // the family, and are read only, as `found` is written, during the call.
+        let is_found = unsafe {
+            bindings::lvs_route(
+                net.as_ptr(),
+                A::FAMILY.af(),
+                raw(query.destination).as_ptr().cast(),
+                raw(query.source).as_ptr().cast(),
+                query.mark,
+                query.next_hop,
+                &mut found,
+            )
         };
         // INVARIANT: The look-up returns a reference.
-        NonNull::new(dst).map(Self)
+        let dst = NonNull::new(found.dst).filter(|_| is_found)?;
+        Some(Self {
+            dst,
+            cookie: found.cookie,
+            next_hop: query.next_hop,
+        })
     }
 
     /// Whether the route still is what a look-up would find. Any context.
     #[inline]
     pub fn is_valid(&self) -> bool {
         // SAFETY: Live by the type invariant.
-        unsafe { bindings::lvs_dst_usable(self.0.as_ptr()) }
+        unsafe { bindings::lvs_dst_usable(self.dst.as_ptr(), self.cookie) }
+    }
+
+    /// Whether it was looked up for packets that are addressed to somebody
+    /// else than its destination, see [`Query::next_hop`].
+    #[inline]
+    pub fn is_next_hop(&self) -> bool {
+        self.next_hop
     }
 
     /// Whether it leads to this host itself.
     #[inline]
     pub fn is_local(&self) -> bool {
         // SAFETY: Live by the type invariant.
-        unsafe { bindings::lvs_dst_is_local(self.0.as_ptr()) }
+        unsafe { bindings::lvs_dst_is_local(self.dst.as_ptr()) }
     }
 
     /// The largest packet that passes, in bytes of IP.
     #[inline]
     pub fn mtu(&self) -> u32 {
         // SAFETY: Live by the type invariant.
-        unsafe { bindings::lvs_dst_mtu(self.0.as_ptr()) }
+        unsafe { bindings::lvs_dst_mtu(self.dst.as_ptr()) }
     }
 
     /// The C structure; it is not freed before the read section ends.
     #[inline]
     pub(crate) fn as_ptr(&self, _: &rcu::ReadLock) -> *mut bindings::dst_entry {
-        self.0.as_ptr()
+        self.dst.as_ptr()
     }
 }
 
 impl Drop for Route {
     fn drop(&mut self) {
         // SAFETY: By the type invariant the reference is ours to give back.
-        unsafe { bindings::lvs_dst_release(self.0.as_ptr()) };
+        unsafe { bindings::lvs_dst_release(self.dst.as_ptr()) };
     }
 }
 
 /// Whether `address` is one of this host's in `net`. Any context.
-pub fn is_local_ip4(net: &Net, address: Ipv4Addr) -> bool {
-    // SAFETY: The namespace is live.
-    unsafe { bindings::lvs_ip4_address_is_local(net.as_ptr(), be32(address)) }
+pub fn is_local<A: Address>(net: &Net, address: A) -> bool {
+    let raw = raw(address);
+    // SAFETY: The namespace is live, the address as long as the family's.
+    unsafe { bindings::lvs_address_is_local(net.as_ptr(), A::FAMILY.af(), raw.as_ptr().cast()) }
 }
 
 /// Whether `address` is one host's, this or another, seen from `net`: no
-/// broadcast, multicast or unreachable address. Any context.
-pub fn is_unicast_ip4(net: &Net, address: Ipv4Addr) -> bool {
-    // SAFETY: The namespace is live.
-    unsafe { bindings::lvs_ip4_address_is_unicast(net.as_ptr(), be32(address)) }
+/// broadcast, multicast or unreachable address; link-local only if it is this
+/// host's. Any context.
+pub fn is_unicast<A: Address>(net: &Net, address: A) -> bool {
+    let raw = raw(address);
+    // SAFETY: The namespace is live, the address as long as the family's.
+    unsafe { bindings::lvs_address_is_unicast(net.as_ptr(), A::FAMILY.af(), raw.as_ptr().cast()) }
 }
 
 /// Whether this host has a TCP socket of its own between the two ends. Any
 /// context.
-pub fn has_tcp4_socket(net: &Net, local: (Ipv4Addr, u16), remote: (Ipv4Addr, u16)) -> bool {
-    // SAFETY: The namespace is live; the found socket is let go of inside.
+pub fn has_tcp_socket<A: Address>(net: &Net, local: Endpoint<A>, remote: Endpoint<A>) -> bool {
+    let (local_raw, remote_raw) = (raw(local.addr), raw(remote.addr));
+    // SAFETY: The namespace is live, the addresses are as long as the family's;
+    // the found socket is let go of inside.
     unsafe {
-        bindings::lvs_tcp4_port_is_taken(
+        bindings::lvs_tcp_port_is_taken(
             net.as_ptr(),
-            be32(remote.0),
-            remote.1.to_be(),
-            be32(local.0),
-            local.1,
+            A::FAMILY.af(),
+            remote_raw.as_ptr().cast(),
+            remote.port.to_be(),
+            local_raw.as_ptr().cast(),
+            local.port,
         )
     }
 }
 
-/// As C has it: the bytes in the order of the network.
+/// As C has it: the octets in network order, aligned for words.
 #[inline]
-pub(crate) fn be32(address: Ipv4Addr) -> u32 {
-    u32::from_ne_bytes(address.octets())
+fn raw<A: Address>(address: A) -> [u32; 4] {
+    let [a, b, c, d] = address.to_words().map(u32::to_be);
+    match A::FAMILY {
+        Family::V4 => [d, 0, 0, 0],
+        Family::V6 => [a, b, c, d],
+    }
 }

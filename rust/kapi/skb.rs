@@ -12,6 +12,7 @@ pub use rewrite::{RewriteError, Rewritten, L4};
 
 use crate::{bindings, gfp::Gfp, net::Net, rcu, route::Route};
 use core::{mem::ManuallyDrop, ptr::NonNull, slice};
+use lvs_wire::addr::Address;
 
 /// A packet, `struct sk_buff`, whose data begin at the network header.
 ///
@@ -109,12 +110,13 @@ impl Packet {
         ManuallyDrop::new(self).0.as_ptr()
     }
 
-    /// A new packet, an IP header and what follows it. Any context. `None`: no
-    /// memory.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// A new packet, an IP header of family `A` and what follows it. Any
+    /// context. `None`: no memory.
+    pub fn from_bytes<A: Address>(bytes: &[u8]) -> Option<Self> {
         let len = u32::try_from(bytes.len()).ok()?;
         // SAFETY: No requirement.
-        let skb = unsafe { bindings::lvs_alloc_skb(HEADROOM, len, Gfp::Atomic.raw()) };
+        let skb =
+            unsafe { bindings::lvs_alloc_skb(A::FAMILY.af(), HEADROOM, len, Gfp::Atomic.raw()) };
         // INVARIANT: New, hence ours.
         let mut packet = NonNull::new(skb).map(Self)?;
         for (to, from) in packet.writable(len).ok()?.iter_mut().zip(bytes) {
@@ -125,16 +127,17 @@ impl Packet {
 
     /// Whether the checksum of the ICMP message at `offset` is right, or is
     /// still to be made by the sending device. Any context.
-    pub fn icmp_checksum_is_right(&mut self, offset: usize) -> bool {
+    pub fn icmp_checksum_is_right<A: Address>(&mut self, offset: usize) -> bool {
         let Ok(offset) = u32::try_from(offset) else {
             return false;
         };
         if self.traits().checksum_is_partial() {
             return true;
         }
+        let family = A::FAMILY.af();
         // SAFETY: Owned; the function is for any offset inside the packet.
         offset <= self.len()
-            && unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), offset) } == 0
+            && unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), family, offset) } == 0
     }
 
     /// Its length from the network header on, in bytes.
@@ -220,18 +223,19 @@ impl Packet {
         unsafe { bindings::lvs_skb_untrack(self.as_ptr()) };
     }
 
-    /// Collects the fragments of an IPv4 datagram. Any context.
+    /// Collects the fragments of an IPv4 datagram. Any context. IPv6's are
+    /// collected before any hook: one that is met nevertheless comes back.
     ///
     /// `None`: the fragment was kept (or dropped); else the whole datagram.
-    pub fn defragment(self, net: &Net, user: DefragUser) -> Option<Self> {
+    pub fn defragment<A: Address>(self, net: &Net, user: DefragUser) -> Option<Self> {
         let user = match user {
             DefragUser::In => bindings::ip_defrag_users_IP_DEFRAG_VS_IN,
             DefragUser::Forward => bindings::ip_defrag_users_IP_DEFRAG_VS_FWD,
             DefragUser::Out => bindings::ip_defrag_users_IP_DEFRAG_VS_OUT,
         };
         let skb = self.into_raw();
-        // SAFETY: The packet is passed on; with 0 it comes back, whole.
-        if unsafe { bindings::ip_defrag(net.as_ptr(), skb, user) } != 0 {
+        // SAFETY: The packet is passed on; with `true` it comes back, whole.
+        if !unsafe { bindings::lvs_skb_defragment(net.as_ptr(), skb, A::FAMILY.af(), user) } {
             return None;
         }
         // SAFETY: As above.
@@ -239,19 +243,20 @@ impl Packet {
     }
 
     /// Whether all its packets pass a link of `mtu` bytes. Any context.
-    pub fn fits(&self, mtu: u32) -> bool {
+    pub fn fits<A: Address>(&self, mtu: u32) -> bool {
         // SAFETY: Owned by the type invariant; the control block is IP's.
-        unsafe { bindings::lvs_skb_fits(self.as_ptr(), mtu) }
+        unsafe { bindings::lvs_skb_fits(self.as_ptr(), A::FAMILY.af(), mtu) }
     }
 
-    /// Sends the packet along `route`, through the hooks of what this host
-    /// sends. Our own hooks and connection tracking pass it by. Any context.
-    pub fn send(self, net: &Net, rcu: &rcu::ReadLock, route: &Route) {
+    /// Sends the packet, of family `A`, along `route`, through the hooks of
+    /// what this host sends. Our own hooks and connection tracking pass it by.
+    /// Any context.
+    pub fn send<A: Address>(self, net: &Net, rcu: &rcu::ReadLock, route: &Route) {
         let skb = self.into_raw();
         // SAFETY: The packet is passed on. The route outlives the read
         // section, which covers all that is done without a reference; whoever
         // keeps the packet for longer takes one (`skb_dst_force`).
-        unsafe { bindings::lvs_ip4_send(net.as_ptr(), skb, route.as_ptr(rcu)) };
+        unsafe { bindings::lvs_send(net.as_ptr(), skb, A::FAMILY.af(), route.as_ptr(rcu)) };
     }
 }
 

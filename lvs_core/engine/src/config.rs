@@ -97,6 +97,7 @@ errors! {
     LocalAddressExists: Exist, "The local address is in this pool already.";
     LocalAddressUnknown: NoEnt, "The pool has no such local address.";
     LocalAddressIsVirtual: AddrInUse, "A virtual service's own address cannot be a local address for it: replies to it would be taken for requests.";
+    Ipv6Fragments: OpNotSupp, "This kernel cannot collect IPv6 fragments: load or install the module nf_defrag_ipv6.";
     PortRangeEmpty: Inval, "The port range is empty: fullnat_lport_min must not be above fullnat_lport_max.";
     PortRangePrivileged: Inval, "The port range begins below 1024: those ports belong to root.";
     TimeoutRange: Inval, "A timeout must be 1 to 2147483 seconds.";
@@ -106,14 +107,8 @@ errors! {
 /// What this version cannot do yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unsupported {
-    /// IPv6 services and destinations.
-    Ipv6,
-    /// Services selected by a firewall mark.
-    Fwmark,
     /// Protocols besides TCP and UDP.
     Protocol,
-    /// A service or destination for all ports.
-    PortZero,
     /// Schedulers of stock IPVS besides rr and wrr.
     Scheduler,
     /// Flags of schedulers, and any other flag.
@@ -139,10 +134,7 @@ pub enum Unsupported {
 impl Unsupported {
     /// Every variant.
     pub const ALL: &'static [Self] = &[
-        Self::Ipv6,
-        Self::Fwmark,
         Self::Protocol,
-        Self::PortZero,
         Self::Scheduler,
         Self::Flags,
         Self::Persistence,
@@ -159,12 +151,7 @@ impl Unsupported {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Ipv6 => "IPv6 is not supported yet: use IPv4 addresses.",
-            Self::Fwmark => {
-                "Services by firewall mark are not supported yet: give protocol, address and port."
-            }
             Self::Protocol => "Only TCP and UDP are supported yet.",
-            Self::PortZero => "Port 0 (all ports) is not supported yet: give a port.",
             Self::Scheduler => "This scheduler is not supported yet: use rr or wrr.",
             Self::Flags => {
                 "Scheduler flags and other service flags are not supported yet: leave them out."

@@ -96,7 +96,7 @@ impl DestRequest<'_> {
         if !is_host(key.addr) {
             return Err(ConfigError::DestAddress);
         }
-        self.config(key, method, Command::Add)
+        self.config(method, Command::Add)
     }
 
     /// Checks a request to edit `key`, which is set to `current` if it is there.
@@ -116,7 +116,7 @@ impl DestRequest<'_> {
         if current.is_none() {
             return Err(ConfigError::DestUnknown);
         }
-        self.config(key, method, Command::Edit { old: current })
+        self.config(method, Command::Edit { old: current })
     }
 
     fn named(&self) -> Result<(&[u8], u16), ConfigError> {
@@ -163,12 +163,7 @@ impl DestRequest<'_> {
     }
 
     /// What is not supported, and the rest.
-    fn config(
-        &self,
-        key: AnyEndpoint,
-        method: u32,
-        command: Command,
-    ) -> Result<DestConfig, ConfigError> {
+    fn config(&self, method: u32, command: Command) -> Result<DestConfig, ConfigError> {
         let method = match method {
             fwd::MASQ => Method::Nat,
             fwd::FULLNAT => Method::Fullnat,
@@ -187,12 +182,6 @@ impl DestRequest<'_> {
         }
         if self.upper.unwrap_or(0) != 0 {
             return Err(Unsupported::Thresholds.into());
-        }
-        if matches!(key.addr, AnyAddr::V6(_)) {
-            return Err(Unsupported::Ipv6.into());
-        }
-        if key.port == 0 {
-            return Err(Unsupported::PortZero.into());
         }
         Ok(DestConfig {
             method: match command {

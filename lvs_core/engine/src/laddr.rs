@@ -89,9 +89,6 @@ pub fn check(addr: AnyAddr, key: Option<&ServiceKey>, exists: bool) -> Result<()
             return Err(ConfigError::LocalAddressIsVirtual);
         }
     }
-    if matches!(addr, AnyAddr::V6(_)) {
-        return Err(crate::config::Unsupported::Ipv6.into());
-    }
     if exists {
         return Err(ConfigError::LocalAddressExists);
     }
@@ -146,7 +143,7 @@ fn is_usable(addr: AnyAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Errno, Unsupported};
+    use crate::config::Errno;
     use core::net::{Ipv4Addr, Ipv6Addr};
 
     fn key(last: u8) -> ServiceKey {
@@ -233,7 +230,7 @@ mod tests {
             Err(ConfigError::LocalAddressExists)
         );
         let v6: AnyAddr = "2001:db8::1".parse().unwrap();
-        assert_eq!(check(v6, None, false), Err(Unsupported::Ipv6.into()));
+        assert_eq!(check(v6, None, false), Ok(()));
         assert_eq!(
             check(v6, Some(&key(1)), false),
             Err(ConfigError::LocalAddressFamily)

@@ -8,9 +8,9 @@
 
 use core::fmt;
 
-use lvs_wire::addr::{AnyAddr, Family};
+use lvs_wire::addr::{AnyAddr, Endpoint, Family};
 use lvs_wire::netlink::ipvs::svc_flags;
-use lvs_wire::shown::Shown;
+use lvs_wire::shown::ShownEnd;
 
 use crate::config::{ConfigError, Unsupported};
 use crate::conn::Protocol;
@@ -60,11 +60,8 @@ impl fmt::Display for ServiceKey {
             } => {
                 let known = u8::try_from(*protocol).ok().and_then(Protocol::from_number);
                 let name = known.map_or("IP", Protocol::name);
-                let shown = Shown(*addr);
-                match addr {
-                    AnyAddr::V4(_) => write!(out, "{name} {shown}:{port}"),
-                    AnyAddr::V6(_) => write!(out, "{name} [{shown}]:{port}"),
-                }
+                let end = ShownEnd(Endpoint::new(*addr, *port));
+                write!(out, "{name} {end}")
             }
         }
     }
@@ -236,20 +233,11 @@ fn unspecified(family: Family) -> AnyAddr {
 }
 
 fn supported_key(key: ServiceKey) -> Result<(), Unsupported> {
-    if matches!(key.family(), Family::V6) {
-        return Err(Unsupported::Ipv6);
-    }
-    let ServiceKey::Address { protocol, port, .. } = key else {
-        return Err(Unsupported::Fwmark);
+    let ServiceKey::Address { protocol, .. } = key else {
+        return Ok(());
     };
     let known = u8::try_from(protocol).ok().and_then(Protocol::from_number);
-    if known.is_none() {
-        return Err(Unsupported::Protocol);
-    }
-    if port == 0 {
-        return Err(Unsupported::PortZero);
-    }
-    Ok(())
+    known.map(|_| ()).ok_or(Unsupported::Protocol)
 }
 
 fn supported_flags(flags: u32) -> Result<(), Unsupported> {

@@ -59,7 +59,7 @@ fn index(place: u64) -> usize {
 /// One service, with its nest.
 pub(super) fn service(service: &Service, out: &mut Writer<'_>) -> Result {
     out.nest_unmarked(attr::SERVICE, |out| {
-        let (key, config) = (service.key(), service.config());
+        let (key, config) = (service.key, service.config());
         out.u16(svc::AF, key.family().af())?;
         match key {
             ServiceKey::Fwmark { mark, .. } => out.u32(svc::FWMARK, mark)?,
@@ -94,7 +94,7 @@ fn flags_and_mask(flags: u32) -> [u8; 8] {
 fn dest(each: &Dest, out: &mut Writer<'_>) -> Result {
     let settings = each.settings();
     let (active, inactive) = each.conns();
-    out.bytes(dest::ADDR, &padded(&each.real.addr.into()))?;
+    out.bytes(dest::ADDR, &padded(&each.real.addr))?;
     out.be16(dest::PORT, each.real.port)?;
     out.u32(dest::FWD_METHOD, fwd::MASQ)?;
     out.u32(dest::WEIGHT, settings.weight)?;
@@ -106,7 +106,7 @@ fn dest(each: &Dest, out: &mut Writer<'_>) -> Result {
     out.u32(dest::ACTIVE_CONNS, active)?;
     out.u32(dest::INACT_CONNS, inactive)?;
     out.u32(dest::PERSIST_CONNS, 0)?;
-    out.u16(dest::ADDR_FAMILY, Family::V4.af())?;
+    out.u16(dest::ADDR_FAMILY, Family::of(&each.real.addr).af())?;
     let figures = Figures::of(&each.stats);
     out.nest_unmarked(dest::STATS, |out| figures.write_narrow(out))?;
     out.nest_unmarked(dest::STATS64, |out| figures.write(out))

@@ -9,8 +9,9 @@ use super::{
     stats::Figures, //
 };
 use crate::{
-    conns::{now, Connection, Conns},
+    conns::{now, Connection, Conns, Flows},
     dests::Dest,
+    family::Family,
     locals::{Local, Pool},
     ns::Ns,
     service::Service, //
@@ -29,7 +30,7 @@ use lvs_kapi::{
     rcu::ReadLock, //
 };
 use lvs_wire::{
-    addr::{Endpoint, Family},
+    addr::{AnyEndpoint, Family as AnyFamily},
     netlink::lvs::{
         attr, cmd, conn, conn_flags, dest, drop, info, laddr, laddr_flags, svc, svc_flags,
     },
@@ -118,7 +119,7 @@ pub(super) fn service(service: &Service, out: &mut Writer<'_>) -> Result {
         0
     };
     out.nest(attr::SERVICE, |out| {
-        name(&service.key(), out)?;
+        name(&service.key, out)?;
         out.u32(svc::FLAGS, flags)?;
         out.u32(svc::LADDRS, count(service.pool.members(&rcu).len()))?;
         out.string(svc::SCHED, service.config().scheduler.name())
@@ -163,8 +164,8 @@ pub(super) fn dests(
 fn dest(each: &Dest, method: Method, out: &mut Writer<'_>) -> Result {
     let (active, inactive) = each.conns();
     out.nest(attr::DEST, |out| {
-        out.u16(dest::AF, Family::V4.af())?;
-        addr(out, dest::ADDR, each.real.addr.into())?;
+        out.u16(dest::AF, AnyFamily::of(&each.real.addr).af())?;
+        addr(out, dest::ADDR, each.real.addr)?;
         out.be16(dest::PORT, each.real.port)?;
         out.u32(dest::METHOD, method.number().into())?;
         out.u32(dest::CONFIGURED, each.configured().number().into())?;
@@ -227,8 +228,8 @@ fn pool_members(
 
 fn local(ns: &Ns, each: &Local, out: &mut Writer<'_>) -> Result {
     out.nest(attr::LADDR, |out| {
-        out.u16(laddr::AF, Family::V4.af())?;
-        addr(out, laddr::ADDR, each.addr.into())?;
+        out.u16(laddr::AF, AnyFamily::of(&each.addr).af())?;
+        addr(out, laddr::ADDR, each.addr)?;
         out.u32(laddr::CONNS, each.conns())?;
         out.u32(laddr::PORTS, each.ports(ns.settings.ports()).count())?;
         out.bytes(laddr::EXHAUSTED, &each.exhausted().to_ne_bytes())?;
@@ -244,23 +245,43 @@ fn local(ns: &Ns, each: &Local, out: &mut Writer<'_>) -> Result {
 }
 
 /// The rest of the connections that `filter` lets through. The cursor is a
-/// chain of the table and a place in it; while the table grows, a connection
-/// may come twice or not at all.
+/// family's table, a chain of it and a place in that; while the table grows, a
+/// connection may come twice or not at all.
 pub(super) fn conns(
     ns: &Ns,
     filter: &Filter<'_>,
     cursor: &mut Cursor,
     out: &mut Dump<'_>,
 ) -> Result<(), Halt> {
-    let Some(table) = ns.conns() else {
+    let Some(conns) = ns.conns() else {
         return Ok(());
     };
-    let Cursor([chain, place, ..]) = cursor;
+    let Cursor([table, chain, place, ..]) = cursor;
+    if *table == 0 {
+        let flows = conns.v4.as_ref();
+        flows.map_or(Ok(()), |flows| {
+            of_family(ns, flows, filter, (chain, place), out)
+        })?;
+        (*table, *chain, *place) = (1, 0, 0);
+    }
+    let flows = conns.v6.as_ref();
+    flows.map_or(Ok(()), |flows| {
+        of_family(ns, flows, filter, (chain, place), out)
+    })
+}
+
+fn of_family<A: Family>(
+    ns: &Ns,
+    flows: &Flows<A>,
+    filter: &Filter<'_>,
+    (chain, place): (&mut u64, &mut u64),
+    out: &mut Dump<'_>,
+) -> Result<(), Halt> {
     loop {
         let (mut at, mut result) = (0u64, Ok(()));
         // One section for each chain: a long table must not hold up others.
         let rcu = ReadLock::new();
-        let exists = table.for_each_in(&rcu, index(*chain), |connection| {
+        let exists = flows.for_each_in(&rcu, index(*chain), |connection| {
             let here = at;
             at = here.wrapping_add(1);
             if result.is_err() || here < *place {
@@ -282,15 +303,14 @@ pub(super) fn conns(
     }
 }
 
-fn endpoint(out: &mut Writer<'_>, numbers: [u16; 2], end: Endpoint<IpAddr>) -> Result {
+fn endpoint(out: &mut Writer<'_>, numbers: [u16; 2], end: AnyEndpoint) -> Result {
     let [number, port] = numbers;
     addr(out, number, end.addr)?;
     out.be16(port, end.port)
 }
 
-fn conn(ns: &Ns, each: &Connection, out: &mut Writer<'_>) -> Result {
+fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &mut Writer<'_>) -> Result {
     let (c, snapshot) = (&each.conn, each.snapshot());
-    let any = |end: crate::conns::End| Endpoint::new(IpAddr::from(end.addr), end.port);
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let mut flags = 0;
     for (bit, is_set) in [
@@ -302,15 +322,15 @@ fn conn(ns: &Ns, each: &Connection, out: &mut Writer<'_>) -> Result {
     }
     out.nest(attr::CONN, |out| {
         out.u16(conn::PROTOCOL, c.protocol.number().into())?;
-        out.u16(conn::CAF, Family::V4.af())?;
-        endpoint(out, [conn::CADDR, conn::CPORT], any(c.client))?;
-        endpoint(out, [conn::VADDR, conn::VPORT], any(c.virt))?;
-        out.u16(conn::LAF, Family::V4.af())?;
+        out.u16(conn::CAF, A::FAMILY.af())?;
+        endpoint(out, [conn::CADDR, conn::CPORT], c.client.any())?;
+        endpoint(out, [conn::VADDR, conn::VPORT], c.virt.any())?;
+        out.u16(conn::LAF, A::FAMILY.af())?;
         // With NAT the server sees the client itself.
         if c.method == Method::Fullnat {
-            endpoint(out, [conn::LADDR, conn::LPORT], any(c.local))?;
+            endpoint(out, [conn::LADDR, conn::LPORT], c.local.any())?;
         }
-        endpoint(out, [conn::DADDR, conn::DPORT], any(c.real))?;
+        endpoint(out, [conn::DADDR, conn::DPORT], c.real.any())?;
         out.string(conn::STATE, c.state_name(snapshot))?;
         out.u32(conn::EXPIRES, expires)?;
         out.u32(conn::METHOD, c.method.number().into())?;

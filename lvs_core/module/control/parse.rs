@@ -3,7 +3,7 @@
 //! Requests as the engine checks them: attributes in, values out.
 
 use super::refuse::refusal;
-use crate::conns::Connection;
+use crate::{conns::Connection, family::Family};
 use kernel::prelude::*;
 use lvs_engine::{
     config::ConfigError,
@@ -12,10 +12,7 @@ use lvs_engine::{
     service::ServiceRequest, //
 };
 use lvs_kapi::genl::{Attrs, Policy, Refusal, Request, Strictness};
-use lvs_wire::{
-    addr::Family,
-    netlink::{ipvs, lvs}, //
-};
+use lvs_wire::netlink::{ipvs, lvs};
 
 /// The attributes of the nest `number`.
 ///
@@ -267,7 +264,7 @@ pub(super) fn lvs_filter<'a>(request: &Request<'a>) -> Result<Filter<'a>, Refusa
 }
 
 impl Filter<'_> {
-    pub(super) fn matches(&self, connection: &Connection) -> bool {
+    pub(super) fn matches<A: Family>(&self, connection: &Connection<A>) -> bool {
         use lvs::conn;
         let Some(attrs) = &self.0 else {
             return true;
@@ -281,15 +278,17 @@ impl Filter<'_> {
         ];
         let numbers = [
             (conn::PROTOCOL, u16::from(c.protocol.number())),
-            (conn::CAF, Family::V4.af()),
-            (conn::LAF, Family::V4.af()),
+            (conn::CAF, A::FAMILY.af()),
+            (conn::LAF, A::FAMILY.af()),
         ];
         numbers
             .iter()
             .all(|(number, value)| attrs.u16(*number).is_none_or(|given| given == *value))
             && ends.iter().all(|(addr, port, end)| {
-                let octets = end.addr.octets();
-                attrs.bytes(*addr).is_none_or(|given| given == octets)
+                let octets = end.addr.to_octets();
+                attrs
+                    .bytes(*addr)
+                    .is_none_or(|given| given == octets.as_ref())
                     && attrs.be16(*port).is_none_or(|given| given == end.port)
             })
     }

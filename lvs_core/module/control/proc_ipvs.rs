@@ -9,8 +9,9 @@ use super::{
     stats::Figures, //
 };
 use crate::{
-    conns::{now, Connection},
+    conns::{now, Connection, Flows},
     dests::Dest,
+    family::Family,
     ns::Ns,
     service::Service,
     stats::Totals, //
@@ -71,7 +72,7 @@ impl Rows for Services {
 }
 
 fn service(each: &Service, out: &SeqFile) {
-    let (key, config) = (each.key(), each.config());
+    let (key, config) = (each.key, each.config());
     let scheduler = config.scheduler.name();
     // Three formats that differ in a blank or two, and scripts count on it.
     let is_v6 = matches!(key, ServiceKey::Address { addr, .. } if addr.is_ipv6());
@@ -129,7 +130,7 @@ pub(super) fn method_name(method: Method) -> &'static str {
 
 fn row(each: &Dest, method: Method, out: &SeqFile) {
     let (active, inactive) = each.conns();
-    let (addr, port) = (Bracketed(each.real.addr.into()), each.real.port);
+    let (addr, port) = (Bracketed(each.real.addr), each.real.port);
     let (method, weight) = (method_name(method), each.weight());
     seq_print!(out, "  -> {addr}:{port:04X}      {method:<7} {weight:<6} ");
     seq_print!(out, "{active:<10} {inactive:<10}\n");
@@ -150,11 +151,11 @@ impl Rows for Conns {
     }
 
     fn rows(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
-        chains(ns, cursor, |each| conn(ns, each, out))
+        chains(ns, cursor, &Lines(ns, out))
     }
 }
 
-fn conn(ns: &Ns, each: &Connection, out: &SeqFile) {
+fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let protocol = c.protocol.name();
@@ -167,20 +168,51 @@ fn conn(ns: &Ns, each: &Connection, out: &SeqFile) {
     seq_print!(out, " {state:<11} {expires:>7}\n");
 }
 
-/// Shows the next chain of the table that has connections; the cursor is its
-/// number. Empty chains are passed over, a bounded number in a call.
-pub(super) fn chains(ns: &Ns, cursor: &mut Cursor, mut show: impl FnMut(&Connection)) -> Progress {
-    let Some(table) = ns.conns() else {
+struct Lines<'a>(&'a Ns, &'a SeqFile);
+
+impl Show for Lines<'_> {
+    fn show<A: Family>(&self, each: &Connection<A>) {
+        conn(self.0, each, self.1);
+    }
+}
+
+/// What shows a connection of any family.
+pub(super) trait Show {
+    fn show<A: Family>(&self, each: &Connection<A>);
+}
+
+/// Shows the next chain of the tables that has connections; the cursor is a
+/// family's table and the number of a chain of it. Empty chains are passed over,
+/// a bounded number in a call.
+pub(super) fn chains(ns: &Ns, cursor: &mut Cursor, show: &impl Show) -> Progress {
+    let Some(conns) = ns.conns() else {
         return Progress::Done;
     };
-    let Cursor([chain, ..]) = cursor;
+    let Cursor([table, chain, ..]) = cursor;
+    if *table == 0 {
+        if let Progress::More = family_chains(conns.v4.as_ref(), chain, show) {
+            return Progress::More;
+        }
+        (*table, *chain) = (1, 0);
+    }
+    family_chains(conns.v6.as_ref(), chain, show)
+}
+
+fn family_chains<A: Family>(
+    flows: Option<&Flows<A>>,
+    chain: &mut u64,
+    show: &impl Show,
+) -> Progress {
+    let Some(flows) = flows else {
+        return Progress::Done;
+    };
     for _ in 0..256 {
         let mut shown = false;
         let rcu = ReadLock::new();
         let at = usize::try_from(*chain).unwrap_or(usize::MAX);
-        let exists = table.for_each_in(&rcu, at, |each| {
+        let exists = flows.for_each_in(&rcu, at, |each| {
             shown = true;
-            show(each);
+            show.show(each);
         });
         if !exists {
             return Progress::Done;

@@ -11,11 +11,14 @@
 //! or `-`: `toa` the server is still told the client's address, `acked` it has
 //! acknowledged data of the client's, `inactive`.
 
-use super::proc_ipvs::{chains, method_name};
+use super::proc_ipvs::{chains, method_name, Show};
 use crate::{
-    conns::{now, Connection, End},
+    conns::{now, Connection},
+    family::Family,
     ns::Ns,
+    shown::Shown,
 };
+use core::fmt::Write;
 use kernel::{
     prelude::*,
     seq_file::{seq_print, SeqFile}, //
@@ -25,6 +28,7 @@ use lvs_kapi::{
     proc::Rows,
     rcu::ReadLock, //
 };
+use lvs_wire::{addr::AnyEndpoint, shown::ShownEnd};
 
 /// The connections.
 pub(super) struct Conns;
@@ -40,16 +44,24 @@ impl Rows for Conns {
     }
 
     fn rows(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
-        chains(ns, cursor, |each| conn(ns, each, out))
+        chains(ns, cursor, &Lines(ns, out))
     }
 }
 
-fn conn(ns: &Ns, each: &Connection, out: &SeqFile) {
+struct Lines<'a>(&'a Ns, &'a SeqFile);
+
+impl Show for Lines<'_> {
+    fn show<A: Family>(&self, each: &Connection<A>) {
+        conn(self.0, each, self.1);
+    }
+}
+
+fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let protocol = c.protocol.name();
     seq_print!(out, "{protocol:<3} ");
     for end in [c.client, c.virt, c.local, c.real] {
-        endpoint(end, out);
+        endpoint(end.any(), out);
     }
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let (state, method) = (c.state_name(snapshot), method_name(c.method));
@@ -70,24 +82,23 @@ fn conn(ns: &Ns, each: &Connection, out: &SeqFile) {
     seq_print!(out, "\n");
 }
 
-/// An endpoint, in a column that is wide enough for any.
-fn endpoint(end: End, out: &SeqFile) {
-    let [a, b, c, d] = end.addr.octets();
-    let port = end.port;
-    seq_print!(out, "{a}.{b}.{c}.{d}:{port}");
-    let digits = |number: u16| match number {
-        0..=9 => 1,
-        10..=99 => 2,
-        100..=999 => 3,
-        1000..=9999 => 4,
-        _ => 5usize,
-    };
-    let octets = end.addr.octets();
-    let written = octets
-        .iter()
-        .map(|octet| digits(u16::from(*octet)))
-        .fold(digits(port), usize::saturating_add)
-        .saturating_add(4);
-    let room = 22usize.saturating_sub(written);
-    seq_print!(out, "{:room$}", "");
+/// An endpoint, in a column that is wide enough for any of IPv4; IPv6's take
+/// the room that they need.
+fn endpoint(end: AnyEndpoint, out: &SeqFile) {
+    let (shown, mut length) = (ShownEnd(end), Length(0));
+    // Counting cannot fail.
+    let _ = write!(length, "{shown}");
+    let room = 22usize.saturating_sub(length.0).max(1);
+    let shown = Shown(shown);
+    seq_print!(out, "{shown}{:room$}", "");
+}
+
+/// How much has been written.
+struct Length(usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0 = self.0.saturating_add(text.len());
+        Ok(())
+    }
 }

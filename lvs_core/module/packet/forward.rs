@@ -2,46 +2,44 @@
 
 //! A packet of a connection: its state, its headers, its way.
 
-use super::{head::Head, request, reset, Context};
-use crate::conns::{now, Connection, Conns, V4};
+use super::{
+    method::{self, Sent},
+    request, reset, Context, Job,
+};
+use crate::{
+    conns::{now, Connection, Flows},
+    family::Family,
+};
 use lvs_engine::{
-    conn::{Admission, Answer, Conn, Dir, Snapshot, ToaKinds},
+    conn::{Admission, Answer, Dir, Snapshot},
     drop_reason::{DropReason, Event},
     rates::Window,
     time::Ticks,
 };
 use lvs_kapi::{
     netfilter::Verdict,
-    route::Route,
-    skb::{self, Packet, RewriteError, Rewritten, Traits},
+    route::{Query, Route},
+    skb::{self, RewriteError, Rewritten},
 };
 use lvs_table::Ref;
 use lvs_wire::{
-    ip::{Network, TtlStep},
+    ip::TtlStep,
     rewrite::{options::ToaOutcome, Error, Plan},
 };
 
 /// Handles a packet that a connection was found for.
 #[inline]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call of the packet path, in registers"
-)]
-pub(super) fn packet(
-    cx: Context<'_>,
-    conns: &Conns,
-    packet: Packet,
-    traits: Traits,
-    head: &Head,
-    entry: Ref<'_, Connection>,
+pub(super) fn packet<A: Family>(
+    flows: &Flows<A>,
+    job: Job<'_, A>,
+    entry: Ref<'_, Connection<A>>,
     dir: Dir,
-    hop: TtlStep,
 ) -> Verdict {
-    let segment = head.segment(dir);
+    let cx = job.cx;
+    let segment = job.head.segment(dir);
     let before = entry.snapshot();
     if before.state.is_lingering() {
-        if let Some(verdict) = linger(cx, &entry, before, head, dir) {
-            drop(packet);
+        if let Some(verdict) = linger(&job, &entry, before, dir) {
             return verdict;
         }
     }
@@ -53,138 +51,114 @@ pub(super) fn packet(
             cx.ns.settings.reuse(),
         ) {
             Admission::Continue => {}
-            Admission::Drop(reason) => return cx.drop(packet, reason),
+            Admission::Drop(reason) => return job.drop(reason),
             Admission::Reschedule => {
-                conns.remove(entry);
+                flows.remove(entry);
                 cx.ns.happened(Event::ConnectionReused);
-                return request::packet(cx, conns, packet, traits, head);
+                return request::packet(flows, job);
             }
         }
     }
     let timeouts = cx.ns.settings.timeouts(cx.rcu);
     let now = now();
-    let snapshot = conns.step(entry, &segment, now, timeouts);
-    transmit(cx, packet, traits, head, &entry, snapshot, dir, hop, now)
+    let snapshot = flows.step(entry, &segment, now, timeouts);
+    transmit(job, &entry, snapshot, dir, now)
 }
 
-/// Rewrites and sends a packet in the state that it met.
+/// Sends a packet on in the state that it met.
 #[inline]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call of the packet path, in registers"
-)]
-pub(super) fn transmit(
-    cx: Context<'_>,
-    packet: Packet,
-    traits: Traits,
-    head: &Head,
-    entry: &Connection,
+pub(super) fn transmit<A: Family>(
+    job: Job<'_, A>,
+    entry: &Connection<A>,
     snapshot: Snapshot,
     dir: Dir,
-    hop: TtlStep,
     now: Ticks,
 ) -> Verdict {
-    let len = packet.len();
-    let conn = &entry.conn;
+    let (cx, len) = (job.cx, job.packet.len());
     let sent = match dir {
-        Dir::In => {
-            let mut plan = conn.plan_in(snapshot, head.flags(), &ToaKinds::DEFAULT);
-            plan.ttl = hop;
-            let grows = u32::from(if conn.inserts_toa(snapshot) {
-                Conn::<V4, V4>::TOA_LEN
-            } else {
-                0
-            });
-            let job = Job {
-                packet,
-                traits,
-                head,
-                plan,
-                grows,
-            };
-            entry
-                .dest
-                .with_route(cx.net, cx.rcu, conn.local.addr, move |route| {
-                    job.run(cx, route)
-                })
-        }
-        Dir::Out => {
-            let mut plan = conn.plan_out(head.flags());
-            plan.ttl = hop;
-            if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
-                cx.ns.happened(Event::MssLowered);
-            }
-            let mark = packet.mark();
-            let route = Route::ip4(cx.net, conn.client.addr, conn.virt.addr, mark, 0);
-            let job = Job {
-                packet,
-                traits,
-                head,
-                plan,
-                grows: 0,
-            };
-            route.map(|route| job.run(cx, &route))
-        }
+        Dir::In => method::to_server(job, entry, snapshot),
+        Dir::Out => to_client(job, entry),
     };
     match sent {
-        // The packet went with the closure.
-        None => {
-            cx.ns.dropped(DropReason::NoRoute);
-            Verdict::Taken
-        }
-        Some(Err(reason)) => {
+        Err(reason) => {
+            // The packet went with the job.
             cx.ns.dropped(reason);
             Verdict::Taken
         }
-        Some(Ok(done)) => {
+        Ok(sent) => {
             count(cx, entry, len, dir, Window::of(now));
-            note(cx, done);
-            Verdict::Taken
+            match sent {
+                Sent::Away(done) => {
+                    note(cx, done);
+                    Verdict::Taken
+                }
+                Sent::Here(packet) => Verdict::Accept(packet),
+            }
         }
     }
 }
 
-/// A packet, and what it is to become.
-struct Job<'a, A> {
-    packet: Packet,
-    traits: Traits,
-    head: &'a Head,
-    plan: Plan<A>,
-    /// By how many bytes at most.
-    grows: u32,
+/// Lets a reply seem to come from the virtual service.
+#[inline]
+fn to_client<A: Family>(job: Job<'_, A>, entry: &Connection<A>) -> Result<Sent, DropReason> {
+    let conn = &entry.conn;
+    let mut plan = conn.plan_out(job.head.flags());
+    plan.ttl = job.place.hop();
+    if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
+        job.cx.ns.happened(Event::MssLowered);
+    }
+    let query = Query {
+        destination: conn.client.addr,
+        source: conn.virt.addr,
+        mark: job.packet.mark(),
+        next_hop: false,
+    };
+    let route = Route::find(job.cx.net, query).ok_or(DropReason::NoRoute)?;
+    job.rewrite(&plan, 0, &route)
 }
 
-impl<A: Network> Job<'_, A> {
+impl<A: Family> Job<'_, A> {
+    /// Whether the packet may cross this host, and pass a link of `mtu` bytes
+    /// when it has grown by `grows`. If not, its sender has been told.
     #[inline]
-    fn run(mut self, cx: Context<'_>, route: &Route) -> Result<Rewritten, DropReason> {
-        if self.plan.ttl == TtlStep::Decrement && self.head.ttl <= 1 {
-            self.packet.answer(skb::Answer::TimeExceeded);
+    pub(super) fn check(&mut self, mtu: u32, grows: u32) -> Result<(), DropReason> {
+        if self.place.hop() == TtlStep::Decrement && self.head.ttl <= 1 {
+            self.packet.answer::<A>(skb::Answer::TimeExceeded);
             return Err(DropReason::TtlExceeded);
         }
-        let mtu = route.mtu();
-        let too_long = self.packet.len() > mtu.saturating_sub(self.grows);
-        if too_long && self.head.dont_fragment && !self.packet.fits(mtu.saturating_sub(self.grows))
-        {
-            // A GSO packet's segments are made smaller instead, if all they
-            // lack is the room for what is added.
-            let shrinks = self.traits.is_gso() && self.packet.fits(mtu);
-            if !shrinks {
-                let mtu = mtu.saturating_sub(self.grows);
-                self.packet.answer(skb::Answer::FragmentationNeeded { mtu });
-                return Err(DropReason::FragNeeded);
-            }
+        let room = mtu.saturating_sub(grows);
+        if self.packet.len() > room && self.head.dont_fragment && !self.packet.fits::<A>(room) {
+            self.packet.answer::<A>(skb::Answer::TooBig { mtu: room });
+            return Err(DropReason::FragNeeded);
         }
+        Ok(())
+    }
+
+    /// Makes the packet what `plan` says, longer by `grows` bytes at most, and
+    /// sends it.
+    #[inline]
+    pub(super) fn rewrite(
+        mut self,
+        plan: &Plan<A>,
+        grows: u32,
+        route: &Route,
+    ) -> Result<Sent, DropReason> {
+        let mtu = route.mtu();
+        // A GSO packet's segments are made smaller, if all they lack is the
+        // room for what is added.
+        let grows = if self.traits.is_gso() { 0 } else { grows };
+        self.check(mtu, grows)?;
         let done = self
             .packet
-            .rewrite(self.traits, self.head.l4, &self.plan, mtu)
+            .rewrite(self.traits, self.head.l4, plan, mtu)
             .map_err(reason)?;
-        self.packet.send(cx.net, cx.rcu, route);
-        Ok(done)
+        self.packet.send::<A>(self.cx.net, self.cx.rcu, route);
+        Ok(Sent::Away(done))
     }
 }
 
 #[inline]
-fn count(cx: Context<'_>, entry: &Connection, len: u32, dir: Dir, window: Window) {
+fn count<A>(cx: Context<'_>, entry: &Connection<A>, len: u32, dir: Dir, window: Window) {
     let stats = [
         Some(&cx.ns.totals),
         Some(&*entry.dest.service_stats),
@@ -238,14 +212,14 @@ pub(super) fn reason(error: RewriteError) -> DropReason {
 /// A packet for a connection that has been reset: its sender is reset at the
 /// number that it has just stated.
 #[cold]
-fn linger(
-    cx: Context<'_>,
-    entry: &Connection,
+fn linger<A: Family>(
+    job: &Job<'_, A>,
+    entry: &Connection<A>,
     snapshot: Snapshot,
-    head: &Head,
     dir: Dir,
 ) -> Option<Verdict> {
-    match entry.conn.linger_answer(snapshot, &head.segment(dir))? {
+    let cx = job.cx;
+    match entry.conn.linger_answer(snapshot, &job.head.segment(dir))? {
         Answer::ToClient(reset) => reset::send(cx.net, cx.rcu, &reset),
         Answer::ToServer(reset) => reset::send(cx.net, cx.rcu, &reset),
     }

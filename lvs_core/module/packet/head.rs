@@ -2,28 +2,21 @@
 
 //! What is read of a packet before anything is decided.
 
-use crate::conns::{End, V4};
+use crate::family::Family;
 use lvs_engine::{
     conn::{Dir, Protocol, Segment},
     drop_reason::DropReason,
     tcp::Flags,
 };
 use lvs_kapi::skb::{Packet, L4};
-use lvs_wire::{
-    ip::{self, Network},
-    rewrite::Transport,
-    tcp, udp,
-};
-
-/// The IP header.
-pub(super) type Ip = ip::Packet<V4>;
+use lvs_wire::{addr::Endpoint, ip, rewrite::Transport, tcp, udp};
 
 /// A whole TCP segment or UDP datagram.
 #[derive(Clone, Copy)]
-pub(super) struct Head {
+pub(super) struct Head<A> {
     pub(super) protocol: Protocol,
-    pub(super) source: End,
-    pub(super) destination: End,
+    pub(super) source: Endpoint<A>,
+    pub(super) destination: Endpoint<A>,
     pub(super) l4: L4,
     pub(super) dont_fragment: bool,
     pub(super) ttl: u8,
@@ -34,30 +27,42 @@ pub(super) struct Head {
 }
 
 /// Why a packet is none that is balanced as it is.
-pub(super) enum NotOurs {
+pub(super) enum NotOurs<A> {
     /// It is a piece of one.
-    Fragment(Ip),
+    Fragment(ip::Packet<A>),
     /// It may be about one.
-    Icmp(Ip),
+    Icmp(ip::Packet<A>),
     /// It ends inside its transport header, or that contradicts itself.
-    Malformed(V4, DropReason),
+    Malformed(A, DropReason),
     /// It is something else.
     Other,
 }
 
-/// What a first look needs: headers without options.
-const ENOUGH: u32 = 40;
+/// What a first look needs: the IP header, and a TCP header without options.
+const fn enough<A: Family>() -> u32 {
+    // CAST: 60 at most.
+    A::HEADER_LEN as u32 + 20
+}
 
-impl Head {
+/// The most that a chain of IPv6 extension headers is read of.
+const CHAIN: u32 = 512;
+
+impl<A: Family> Head<A> {
     /// Reads the headers. Any context.
     #[inline]
-    pub(super) fn parse(packet: &mut Packet) -> Result<Self, NotOurs> {
+    pub(super) fn parse(packet: &mut Packet) -> Result<Self, NotOurs<A>> {
         let len = packet.len();
-        let bytes = packet.pull(len.min(ENOUGH)).map_err(|_| NotOurs::Other)?;
-        let ip = V4::parse(bytes).map_err(|_| NotOurs::Other)?;
+        let bytes = packet
+            .pull(len.min(enough::<A>()))
+            .map_err(|_| NotOurs::Other)?;
+        let ip = match A::parse(bytes) {
+            Ok(ip) => ip,
+            Err(ip::Error::ExtensionTruncated) => Self::behind_extensions(packet, len)?,
+            Err(_) => return Err(NotOurs::Other),
+        };
         let protocol = match ip.protocol {
-            1 if ip.fragment.is_none() => return Err(NotOurs::Icmp(ip)),
-            1 | 6 | 17 if ip.fragment.is_some() => return Err(NotOurs::Fragment(ip)),
+            _ if is_piece(&ip) => return Err(NotOurs::Fragment(ip)),
+            icmp if icmp == A::ICMP => return Err(NotOurs::Icmp(ip)),
             6 => Protocol::Tcp,
             17 => Protocol::Udp,
             _ => return Err(NotOurs::Other),
@@ -69,8 +74,15 @@ impl Head {
         .map_err(|reason| NotOurs::Malformed(ip.dst, reason))
     }
 
+    /// The rare header that goes on behind what was looked at first.
+    #[cold]
+    fn behind_extensions(packet: &mut Packet, len: u32) -> Result<ip::Packet<A>, NotOurs<A>> {
+        let bytes = packet.pull(len.min(CHAIN)).map_err(|_| NotOurs::Other)?;
+        A::parse(bytes).map_err(|_| NotOurs::Other)
+    }
+
     #[inline]
-    fn tcp(packet: &mut Packet, ip: Ip, len: u32) -> Result<Self, DropReason> {
+    fn tcp(packet: &mut Packet, ip: ip::Packet<A>, len: u32) -> Result<Self, DropReason> {
         let fixed = transport(packet, ip, 20)?;
         let fixed = fixed.first_chunk().ok_or(DropReason::Truncated)?;
         let options = tcp::options_len(fixed).ok_or(DropReason::BadHeader)?;
@@ -79,8 +91,8 @@ impl Head {
         let view = tcp::Header::parse(header).map_err(|_| DropReason::BadHeader)?;
         Ok(Self {
             protocol: Protocol::Tcp,
-            source: End::new(ip.src, view.src_port()),
-            destination: End::new(ip.dst, view.dst_port()),
+            source: Endpoint::new(ip.src, view.src_port()),
+            destination: Endpoint::new(ip.dst, view.dst_port()),
             l4: L4 {
                 offset: ip.l4_offset,
                 transport: Transport::Tcp,
@@ -95,7 +107,7 @@ impl Head {
     }
 
     #[inline]
-    fn udp(packet: &mut Packet, ip: Ip, len: u32) -> Result<Self, DropReason> {
+    fn udp(packet: &mut Packet, ip: ip::Packet<A>, len: u32) -> Result<Self, DropReason> {
         let header = transport(packet, ip, 8)?;
         let view = udp::Header::parse(header).map_err(|_| DropReason::BadHeader)?;
         let payload_len = behind(ip, 8, len)?;
@@ -105,8 +117,8 @@ impl Head {
         }
         Ok(Self {
             protocol: Protocol::Udp,
-            source: End::new(ip.src, view.src_port()),
-            destination: End::new(ip.dst, view.dst_port()),
+            source: Endpoint::new(ip.src, view.src_port()),
+            destination: Endpoint::new(ip.dst, view.dst_port()),
             l4: L4 {
                 offset: ip.l4_offset,
                 transport: Transport::Udp,
@@ -144,9 +156,18 @@ impl Head {
     }
 }
 
+/// Whether a packet is a piece of one that is ours to look at. An IPv6
+/// fragment that is the whole packet (RFC 6946) is none.
+#[inline]
+fn is_piece<A: Family>(ip: &ip::Packet<A>) -> bool {
+    ip.fragment
+        .is_some_and(|piece| piece.more || piece.offset != 0)
+        && (matches!(ip.protocol, 6 | 17) || ip.protocol == A::ICMP)
+}
+
 /// The first `len` bytes behind the IP header.
 #[inline]
-fn transport(packet: &mut Packet, ip: Ip, len: usize) -> Result<&[u8], DropReason> {
+fn transport<A>(packet: &mut Packet, ip: ip::Packet<A>, len: usize) -> Result<&[u8], DropReason> {
     let end = u32::try_from(ip.l4_offset.saturating_add(len)).map_err(|_| DropReason::Truncated)?;
     packet
         .pull(end)
@@ -157,7 +178,7 @@ fn transport(packet: &mut Packet, ip: Ip, len: usize) -> Result<&[u8], DropReaso
 
 /// Bytes of a packet of `len` that follow both headers.
 #[inline]
-fn behind(ip: Ip, header_len: usize, len: u32) -> Result<u32, DropReason> {
+fn behind<A>(ip: ip::Packet<A>, header_len: usize, len: u32) -> Result<u32, DropReason> {
     u32::try_from(ip.l4_offset.saturating_add(header_len))
         .ok()
         .and_then(|end| len.checked_sub(end))

@@ -8,30 +8,34 @@
 //! connection tracking, which has not seen the packet that an error is about,
 //! would call the error invalid.
 
-use super::{forward::reason, head::Ip, Context, Place};
-use crate::conns::{End, V4};
+use super::{forward::reason, Context, Place};
+use crate::family::Family;
 use lvs_engine::{
     conn::{Dir, Protocol},
     drop_reason::{DropReason, Event},
 };
 use lvs_kapi::{
     netfilter::Verdict,
-    route::Route,
+    route::{Query, Route},
     skb::{Packet, Traits},
 };
 use lvs_wire::{
+    addr::Endpoint,
     icmp::{self, Message},
-    ip::TtlStep,
+    ip::{self, TtlStep},
 };
+
+/// How many bytes of an error are looked at.
+const LOOK: u32 = 576;
 
 /// Handles an ICMP message.
 #[cold]
-pub(super) fn error(
+pub(super) fn error<A: Family>(
     cx: Context<'_>,
     mut packet: Packet,
     traits: Traits,
     place: Place,
-    ip: Ip,
+    ip: ip::Packet<A>,
 ) -> Verdict {
     let Some((protocol, source, destination)) = embedded(&mut packet, ip) else {
         return Verdict::Accept(packet);
@@ -40,14 +44,14 @@ pub(super) fn error(
     if ip.dst != source.addr {
         return Verdict::Accept(packet);
     }
-    let Some(conns) = cx.ns.conns() else {
+    let Some(flows) = cx.ns.conns().and_then(A::flows) else {
         return Verdict::Accept(packet);
     };
     // The embedded packet went the other way.
-    let Some((entry, dir)) = conns.find(cx.rcu, protocol, destination, source) else {
+    let Some((entry, dir)) = flows.find(cx.rcu, protocol, destination, source) else {
         return Verdict::Accept(packet);
     };
-    if !packet.icmp_checksum_is_right(ip.l4_offset) {
+    if !packet.icmp_checksum_is_right::<A>(ip.l4_offset) {
         return cx.drop(packet, DropReason::BadChecksum);
     }
     let hop = place.hop();
@@ -66,20 +70,29 @@ pub(super) fn error(
     if let Err(error) = packet.rewrite_error(traits, ip.l4_offset, &plan) {
         return cx.drop(packet, reason(error));
     }
-    let Some(route) = Route::ip4(cx.net, target, source, packet.mark(), 0) else {
+    let query = Query {
+        destination: target,
+        source,
+        mark: packet.mark(),
+        next_hop: false,
+    };
+    let Some(route) = Route::find(cx.net, query) else {
         return cx.drop(packet, DropReason::NoRoute);
     };
     cx.ns.happened(Event::IcmpTranslated);
-    packet.send(cx.net, cx.rcu, &route);
+    packet.send::<A>(cx.net, cx.rcu, &route);
     Verdict::Taken
 }
 
 /// The ends of the packet that an ICMP error is about.
-fn embedded(packet: &mut Packet, ip: Ip) -> Option<(Protocol, End, End)> {
-    // An IP header with options and the ports, twice.
-    let len = packet.len().min(192);
+fn embedded<A: Family>(
+    packet: &mut Packet,
+    ip: ip::Packet<A>,
+) -> Option<(Protocol, Endpoint<A>, Endpoint<A>)> {
+    // Two IP headers with options or extension headers, and the ports.
+    let len = packet.len().min(LOOK);
     let message = packet.pull(len).ok()?.get(ip.l4_offset..)?;
-    let message = Message::<V4>::parse(message).ok()?;
+    let message = Message::<A>::parse(message).ok()?;
     let icmp::Kind::Error(_) = message.kind() else {
         return None;
     };
@@ -92,7 +105,7 @@ fn embedded(packet: &mut Packet, ip: Ip) -> Option<(Protocol, End, End)> {
     let (source, destination) = icmp::embedded_ports(l4)?;
     Some((
         protocol,
-        End::new(inner.src, source),
-        End::new(inner.dst, destination),
+        Endpoint::new(inner.src, source),
+        Endpoint::new(inner.dst, destination),
     ))
 }

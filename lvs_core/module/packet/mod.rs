@@ -10,6 +10,8 @@
 //!                     the replies
 //!  FORWARD       99   replies of servers behind plain NAT, and ICMP errors
 //!                     about the requests
+//!  LOCAL_OUT    -98   requests of this host's own programs, and replies of
+//!                     servers that run on it
 //! ```
 //!
 //! The hooks stand where IPVS's do, with its priorities, but for the first one,
@@ -19,10 +21,15 @@
 mod forward;
 mod head;
 mod icmp;
+mod method;
 mod request;
 pub(crate) mod reset;
 
-use crate::ns::Ns;
+use crate::{family::Family, ns::Ns};
+use core::{
+    marker::PhantomData,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 use head::{Head, NotOurs};
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{conn::Dir, drop_reason::DropReason};
@@ -31,18 +38,29 @@ use lvs_kapi::{
     netfilter::{Hook, Point, Spec, Verdict},
     netns::{Anchor, Hooks},
     rcu::ReadLock,
-    skb::{DefragUser, Packet},
+    skb::{DefragUser, Packet, Traits},
 };
-use lvs_wire::ip::TtlStep;
+use lvs_wire::{
+    addr::Family as AnyFamily,
+    ip::{self, TtlStep},
+};
 
-/// Lets packets of a namespace come here. May sleep.
-pub(crate) fn hooks(anchor: &Anchor, ns: Arc<Ns>) -> Result<Hooks> {
+/// Lets packets of a namespace and a family come here. May sleep.
+pub(crate) fn hooks(anchor: &Anchor, family: AnyFamily, ns: Arc<Ns>) -> Result<Hooks> {
+    match family {
+        AnyFamily::V4 => hooks_of::<Ipv4Addr>(anchor, ns),
+        AnyFamily::V6 => hooks_of::<Ipv6Addr>(anchor, ns),
+    }
+}
+
+fn hooks_of<A: Family>(anchor: &Anchor, ns: Arc<Ns>) -> Result<Hooks> {
     anchor.hook(
         ns,
         [
-            Spec::of::<Replies>(),
-            Spec::of::<Requests>(),
-            Spec::of::<Through>(),
+            Spec::of::<Replies<A>>(),
+            Spec::of::<Requests<A>>(),
+            Spec::of::<Through<A>>(),
+            Spec::of::<Leaving<A>>(),
         ],
     )
 }
@@ -66,10 +84,11 @@ impl Context<'_> {
 }
 
 /// Before routing: what is addressed to a local address.
-struct Replies;
+struct Replies<A>(PhantomData<A>);
 
-impl Hook for Replies {
+impl<A: Family> Hook for Replies<A> {
     type State = Ns;
+    const FAMILY: AnyFamily = A::FAMILY;
     const POINT: Point = Point::PreRouting;
     // After reassembly (-400), before the raw table (-300) and connection
     // tracking (-200).
@@ -78,15 +97,16 @@ impl Hook for Replies {
     #[inline]
     fn packet(ns: &Ns, net: &Net, rcu: &ReadLock, packet: Packet) -> Verdict {
         let cx = Context { ns, net, rcu };
-        handle(cx, packet, Place::Arriving)
+        handle::<A>(cx, packet, Place::Arriving)
     }
 }
 
 /// Addressed to this host.
-struct Requests;
+struct Requests<A>(PhantomData<A>);
 
-impl Hook for Requests {
+impl<A: Family> Hook for Requests<A> {
     type State = Ns;
+    const FAMILY: AnyFamily = A::FAMILY;
     const POINT: Point = Point::LocalIn;
     // NF_IP_PRI_NAT_SRC - 1
     const PRIORITY: i32 = 99;
@@ -94,22 +114,40 @@ impl Hook for Requests {
     #[inline]
     fn packet(ns: &Ns, net: &Net, rcu: &ReadLock, packet: Packet) -> Verdict {
         let cx = Context { ns, net, rcu };
-        handle(cx, packet, Place::Local)
+        handle::<A>(cx, packet, Place::Local)
     }
 }
 
 /// Routed through this host.
-struct Through;
+struct Through<A>(PhantomData<A>);
 
-impl Hook for Through {
+impl<A: Family> Hook for Through<A> {
     type State = Ns;
+    const FAMILY: AnyFamily = A::FAMILY;
     const POINT: Point = Point::Forward;
     const PRIORITY: i32 = 99;
 
     #[inline]
     fn packet(ns: &Ns, net: &Net, rcu: &ReadLock, packet: Packet) -> Verdict {
         let cx = Context { ns, net, rcu };
-        handle(cx, packet, Place::Through)
+        handle::<A>(cx, packet, Place::Through)
+    }
+}
+
+/// Made by this host.
+struct Leaving<A>(PhantomData<A>);
+
+impl<A: Family> Hook for Leaving<A> {
+    type State = Ns;
+    const FAMILY: AnyFamily = A::FAMILY;
+    const POINT: Point = Point::LocalOut;
+    // NF_IP_PRI_NAT_DST + 2
+    const PRIORITY: i32 = -98;
+
+    #[inline]
+    fn packet(ns: &Ns, net: &Net, rcu: &ReadLock, packet: Packet) -> Verdict {
+        let cx = Context { ns, net, rcu };
+        handle::<A>(cx, packet, Place::Leaving)
     }
 }
 
@@ -119,27 +157,28 @@ enum Place {
     Arriving,
     Local,
     Through,
+    Leaving,
 }
 
 impl Place {
     /// What is left to do of crossing a router: forwarding has counted the hop
-    /// before its hook.
+    /// before its hook, and what this host sends itself has not crossed it.
     #[inline]
     fn hop(self) -> TtlStep {
         match self {
             Self::Arriving | Self::Local => TtlStep::Decrement,
-            Self::Through => TtlStep::Keep,
+            Self::Through | Self::Leaving => TtlStep::Keep,
         }
     }
 }
 
 #[inline]
-fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
+fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
     let traits = packet.traits();
     if traits.is_done() || !traits.to_this_host() {
         return Verdict::Accept(packet);
     }
-    let head = match Head::parse(&mut packet) {
+    let head = match Head::<A>::parse(&mut packet) {
         Ok(head) => head,
         Err(NotOurs::Fragment(ip)) => return fragment(cx, packet, place, ip),
         Err(NotOurs::Icmp(ip)) => return icmp::error(cx, packet, traits, place, ip),
@@ -158,20 +197,40 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
     if place == Place::Arriving && !is_local_address(cx, head.destination.addr) {
         return request::arriving(cx, packet, &head);
     }
-    let Some(conns) = cx.ns.conns() else {
+    let Some(flows) = cx.ns.conns().and_then(A::flows) else {
         return Verdict::Accept(packet);
     };
-    let found = conns.find(cx.rcu, head.protocol, head.source, head.destination);
+    let found = flows.find(cx.rcu, head.protocol, head.source, head.destination);
+    let job = Job {
+        cx,
+        packet,
+        traits,
+        head: &head,
+        place,
+    };
     match (found, place) {
         // A local address that is a virtual one too: requests to it wait for
         // their hook.
-        (Some((_, Dir::In)), Place::Arriving) => request::arriving(cx, packet, &head),
-        (Some((entry, dir)), _) => {
-            let hop = place.hop();
-            forward::packet(cx, conns, packet, traits, &head, entry, dir, hop)
-        }
-        (None, Place::Local) => request::packet(cx, conns, packet, traits, &head),
-        (None, _) => Verdict::Accept(packet),
+        (Some((_, Dir::In)), Place::Arriving) => request::arriving(cx, job.packet, &head),
+        (Some((entry, dir)), _) => forward::packet(flows, job, entry, dir),
+        (None, Place::Local | Place::Leaving) => request::packet(flows, job),
+        (None, _) => Verdict::Accept(job.packet),
+    }
+}
+
+/// A packet, and all that is known of it.
+struct Job<'a, A> {
+    cx: Context<'a>,
+    packet: Packet,
+    traits: Traits,
+    head: &'a Head<A>,
+    place: Place,
+}
+
+impl<A: Family> Job<'_, A> {
+    #[cold]
+    fn drop(self, reason: DropReason) -> Verdict {
+        self.cx.drop(self.packet, reason)
     }
 }
 
@@ -179,20 +238,28 @@ fn handle(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdict {
 /// looked at whole. What is for this host otherwise, the stack has collected
 /// before it is seen; what is on its way through is collected as IPVS does.
 #[cold]
-fn fragment(cx: Context<'_>, packet: Packet, place: Place, ip: head::Ip) -> Verdict {
+fn fragment<A: Family>(
+    cx: Context<'_>,
+    packet: Packet,
+    place: Place,
+    ip: ip::Packet<A>,
+) -> Verdict {
     let user = match place {
+        // IPv6's have been collected before any of our hooks.
+        _ if A::FAMILY == AnyFamily::V6 => return Verdict::Accept(packet),
         Place::Arriving if is_local_address(cx, ip.dst) => DefragUser::In,
         Place::Through => DefragUser::Forward,
+        Place::Leaving => DefragUser::Out,
         _ => return Verdict::Accept(packet),
     };
-    match packet.defragment(cx.net, user) {
-        Some(whole) => handle(cx, whole, place),
+    match packet.defragment::<A>(cx.net, user) {
+        Some(whole) => handle::<A>(cx, whole, place),
         None => Verdict::Taken,
     }
 }
 
 /// Whether a connection could be at `addr` as its local address.
 #[inline]
-fn is_local_address(cx: Context<'_>, addr: crate::conns::V4) -> bool {
+fn is_local_address<A: Family>(cx: Context<'_>, addr: A) -> bool {
     cx.ns.services.has_local(cx.rcu, addr)
 }

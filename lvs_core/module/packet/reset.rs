@@ -2,31 +2,42 @@
 
 //! RSTs that nobody sent: for both ends of a connection that has expired.
 
-use crate::conns::V4;
+use crate::family::Family;
 use lvs_engine::conn::Reset;
-use lvs_kapi::{net::Net, rcu::ReadLock, route::Route, skb::Packet};
+use lvs_kapi::{
+    net::Net,
+    rcu::ReadLock,
+    route::{Query, Route},
+    skb::Packet,
+};
 use lvs_wire::build;
 
 /// Sends a RST. Without memory or a route it is not sent. Any context.
-pub(crate) fn send(net: &Net, rcu: &ReadLock, reset: &Reset<V4>) {
+pub(crate) fn send<A: Family>(net: &Net, rcu: &ReadLock, reset: &Reset<A>) {
     let bytes = build::rst(reset.src, reset.dst, reset.seq, reset.ack);
-    transmit(net, rcu, reset, &bytes);
+    transmit(net, rcu, reset, bytes.as_slice());
 }
 
 /// Sends a RST, and beside it a question that is answered with the number that
 /// the receiver really expects: the numbers known here may be a little old,
 /// and a RST below the window is dropped without a word. As [`send`].
-pub(crate) fn send_and_ask(net: &Net, rcu: &ReadLock, reset: &Reset<V4>) {
+pub(crate) fn send_and_ask<A: Family>(net: &Net, rcu: &ReadLock, reset: &Reset<A>) {
     send(net, rcu, reset);
     let bytes = build::ack(reset.src, reset.dst, reset.probe_seq(), reset.ack);
-    transmit(net, rcu, reset, &bytes);
+    transmit(net, rcu, reset, bytes.as_slice());
 }
 
-fn transmit(net: &Net, rcu: &ReadLock, reset: &Reset<V4>, bytes: &[u8]) {
-    let Some(route) = Route::ip4(net, reset.dst.addr, reset.src.addr, 0, 0) else {
+fn transmit<A: Family>(net: &Net, rcu: &ReadLock, reset: &Reset<A>, bytes: &[u8]) {
+    let query = Query {
+        destination: reset.dst.addr,
+        source: reset.src.addr,
+        mark: 0,
+        next_hop: false,
+    };
+    let Some(route) = Route::find(net, query) else {
         return;
     };
-    if let Some(packet) = Packet::from_bytes(bytes) {
-        packet.send(net, rcu, &route);
+    if let Some(packet) = Packet::from_bytes::<A>(bytes) {
+        packet.send::<A>(net, rcu, &route);
     }
 }

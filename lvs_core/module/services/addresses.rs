@@ -3,8 +3,11 @@
 //! The local addresses of services and of the namespace.
 
 use super::Services;
-use crate::{conns::V4, locals::Pool, shown::Shown};
-use core::cmp::Ordering;
+use crate::{locals::Pool, shown::Shown};
+use core::{
+    cmp::Ordering,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 use kernel::prelude::*;
 use lvs_engine::{
     config::ConfigError,
@@ -16,7 +19,7 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
-use lvs_wire::addr::AnyAddr;
+use lvs_wire::addr::{Address, AnyAddr};
 
 impl Services {
     /// Adds a local address to a service's pool, or to the default one. The
@@ -33,12 +36,14 @@ impl Services {
         let exists = pool
             .members(&ReadLock::new())
             .iter()
-            .any(|local| AnyAddr::V4(local.addr) == addr);
+            .any(|local| local.addr == addr);
         laddr::check(addr, key.as_ref(), exists)?;
-        let AnyAddr::V4(addr) = addr else {
-            return Err(ConfigError::LocalAddressFamily);
-        };
-        if key.is_none() && lists.services.iter().any(|s| s.virt.addr == addr) {
+        if key.is_none()
+            && lists
+                .services
+                .iter()
+                .any(|s| laddr::conflicts(addr, &s.key))
+        {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
         self.locals.add(addr)?;
@@ -55,12 +60,12 @@ impl Services {
 
     /// Whether a connection may have `addr` as its local address. Any context.
     #[inline]
-    pub(crate) fn has_local(&self, rcu: &ReadLock, addr: V4) -> bool {
+    pub(crate) fn has_local<A: Address>(&self, rcu: &ReadLock, addr: A) -> bool {
         self.locals.has(rcu, addr)
     }
 
     /// Whether a service is, or was, at `addr`. Any context.
-    pub(crate) fn has_virtual(&self, rcu: &ReadLock, addr: V4) -> bool {
+    pub(crate) fn has_virtual<A: Address>(&self, rcu: &ReadLock, addr: A) -> bool {
         self.virtuals.has(rcu, addr)
     }
 
@@ -70,9 +75,6 @@ impl Services {
         key: Option<ServiceKey>,
         addr: AnyAddr,
     ) -> Result<(), ConfigError> {
-        let AnyAddr::V4(addr) = addr else {
-            return Err(ConfigError::LocalAddressUnknown);
-        };
         let mut lists = self.lists.lock();
         let pool = key.map(|key| lists.pool(key)).transpose()?;
         let pool = pool.as_deref().unwrap_or(&self.default_pool);
@@ -97,25 +99,52 @@ impl Services {
 }
 
 /// Addresses that only become more: removed ones may still have connections.
-pub(super) struct Addresses(rcu::Cell<Vec<V4>>);
+pub(super) struct Addresses {
+    v4: Sorted<Ipv4Addr>,
+    v6: Sorted<Ipv6Addr>,
+}
 
 impl Addresses {
     pub(super) const fn new() -> Self {
-        Self(rcu::Cell::empty())
-    }
-
-    fn all<'r>(&'r self, rcu: &'r ReadLock) -> &'r [V4] {
-        self.0.read(rcu).map_or(&[], |all| all)
+        Self {
+            v4: Sorted(rcu::Cell::empty()),
+            v6: Sorted(rcu::Cell::empty()),
+        }
     }
 
     /// Any context.
     #[inline]
-    fn has(&self, rcu: &ReadLock, addr: V4) -> bool {
+    fn has<A: Address>(&self, rcu: &ReadLock, addr: A) -> bool {
+        match addr.into() {
+            AnyAddr::V4(addr) => self.v4.has(rcu, addr),
+            AnyAddr::V6(addr) => self.v6.has(rcu, addr),
+        }
+    }
+
+    /// One writer at a time. May sleep.
+    pub(super) fn add(&self, addr: AnyAddr) -> Result<(), ConfigError> {
+        match addr {
+            AnyAddr::V4(addr) => self.v4.add(addr),
+            AnyAddr::V6(addr) => self.v6.add(addr),
+        }
+    }
+}
+
+/// Addresses of one family, in ascending order.
+struct Sorted<A: Address>(rcu::Cell<Vec<A>>);
+
+impl<A: Address> Sorted<A> {
+    fn all<'r>(&'r self, rcu: &'r ReadLock) -> &'r [A] {
+        self.0.read(rcu).map_or(&[], |all| all)
+    }
+
+    #[inline]
+    fn has(&self, rcu: &ReadLock, addr: A) -> bool {
         place(self.all(rcu), addr).is_ok()
     }
 
     /// One writer at a time. May sleep.
-    pub(super) fn add(&self, addr: V4) -> Result<(), ConfigError> {
+    fn add(&self, addr: A) -> Result<(), ConfigError> {
         let no_memory = |_| ConfigError::NoMemory;
         let len = self.all(&ReadLock::new()).len();
         let mut more = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel).map_err(no_memory)?;
@@ -139,7 +168,7 @@ impl Addresses {
 /// Where `addr` is in a sorted list, or else where it would be. The library's
 /// search has overflow checks, which would be calls to the panic handler.
 #[inline]
-fn place(list: &[V4], addr: V4) -> Result<usize, usize> {
+fn place<A: Address>(list: &[A], addr: A) -> Result<usize, usize> {
     let (mut from, mut to) = (0, list.len());
     while from < to {
         let middle = from.wrapping_add(to.wrapping_sub(from) >> 1);

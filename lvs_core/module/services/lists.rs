@@ -3,7 +3,6 @@
 //! What is written of services: one writer at a time has it.
 
 use crate::{
-    conns::End,
     dests::Dest,
     locals::Pool,
     service::{shared, Service},
@@ -12,6 +11,7 @@ use crate::{
 use kernel::sync::Arc;
 use lvs_engine::{config::ConfigError, service::ServiceKey};
 use lvs_kapi::{gfp::Gfp, random, vec::Vec};
+use lvs_wire::addr::{AnyEndpoint, Family};
 
 /// What the mutex guards: all that is written, in the order of listings.
 #[derive(Default)]
@@ -26,6 +26,11 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    /// Whether there is a service of that family.
+    pub(super) fn has_family(&self, family: Family) -> bool {
+        self.services.iter().any(|s| s.key.family() == family)
+    }
+
     /// The pool that belongs to a key.
     pub(super) fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
         if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == key) {
@@ -59,7 +64,7 @@ impl Lists {
     }
 
     /// The destination, if it was removed and still has connections.
-    pub(super) fn revive(&mut self, key: ServiceKey, real: End) -> Option<Arc<Dest>> {
+    pub(super) fn revive(&mut self, key: ServiceKey, real: AnyEndpoint) -> Option<Arc<Dest>> {
         let index = self
             .removed
             .iter()

@@ -16,3 +16,4 @@
 #include <net/route.h>
 
 #include "../helpers/data.h"
+#include "../helpers/ip.h"

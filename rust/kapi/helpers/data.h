@@ -17,8 +17,6 @@
 #define LVS_SKB_GSO		(1 << 3)
 #define LVS_SKB_GSO_FRAGLIST	(1 << 7)
 
-struct rtable;
-
 u32 lvs_skb_traits(const struct sk_buff *skb);
 u32 lvs_skb_mark(const struct sk_buff *skb);
 void lvs_skb_untrack(struct sk_buff *skb);
@@ -26,23 +24,9 @@ bool lvs_skb_own_info(struct sk_buff *skb);
 int lvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);
 struct skb_shared_info *lvs_skb_shinfo(const struct sk_buff *skb);
 void lvs_skb_rewritten(struct sk_buff *skb, unsigned int transport);
-void lvs_ip4_send(struct net *net, struct sk_buff *skb, struct dst_entry *dst);
 void lvs_skb_move_checksum_start(struct sk_buff *skb, int by);
 void lvs_skb_gso_changed(struct sk_buff *skb);
-bool lvs_skb_fits(const struct sk_buff *skb, unsigned int mtu);
-u16 lvs_skb_checksum_icmp(struct sk_buff *skb, unsigned int offset);
 void lvs_skb_drop(struct sk_buff *skb);
-struct sk_buff *lvs_alloc_skb(unsigned int headroom, unsigned int len, gfp_t flags);
-int lvs_ip4_input_route(struct sk_buff *skb);
-void lvs_icmp4_send(struct sk_buff *skb, int type, int code, u32 info);
-struct dst_entry *lvs_ip4_route(struct net *net, __be32 daddr, __be32 saddr, u32 mark, u8 dsfield);
-bool lvs_dst_usable(struct dst_entry *dst);
-bool lvs_dst_is_local(const struct dst_entry *dst);
-void lvs_dst_release(struct dst_entry *dst);
-u32 lvs_dst_mtu(const struct dst_entry *dst);
-bool lvs_ip4_address_is_local(struct net *net, __be32 addr);
-bool lvs_ip4_address_is_unicast(struct net *net, __be32 addr);
-bool lvs_tcp4_port_is_taken(struct net *net, __be32 raddr, __be16 rport, __be32 laddr, u16 lport);
 void lvs_spin_lock_init(spinlock_t *lock, const char *name, struct lock_class_key *key);
 void lvs_spin_lock_bh(spinlock_t *lock);
 void lvs_spin_unlock_bh(spinlock_t *lock);

@@ -6,5 +6,6 @@
  */
 #include "control.c"
 #include "data.c"
+#include "ip.c"
 #include "probes.c"
 #include "sock.c"

@@ -204,7 +204,7 @@ impl Packet {
         self.write_options(place, end, plan, &new, grow)?;
         if grow > 0 {
             // CAST: At most 40.
-            self.shrink_segments(place, grow as u16, mtu)?;
+            self.shrink_segments::<A>(place, grow as u16, mtu)?;
         }
         Ok(result)
     }
@@ -251,7 +251,12 @@ impl Packet {
     }
 
     /// Lets the segments of a GSO packet, longer by `by` bytes now, fit again.
-    fn shrink_segments(&mut self, place: Place, by: u16, mtu: u32) -> Result<(), RewriteError> {
+    fn shrink_segments<A: Network>(
+        &mut self,
+        place: Place,
+        by: u16,
+        mtu: u32,
+    ) -> Result<(), RewriteError> {
         if !self.traits().is_gso() {
             return Ok(());
         }
@@ -259,7 +264,7 @@ impl Packet {
         // SAFETY: Owned by the type invariant. The kernel measures from where
         // it believes the headers to be.
         unsafe { bindings::lvs_skb_rewritten(self.as_ptr(), place.l4_offset as u32) };
-        if self.fits(mtu) {
+        if self.fits::<A>(mtu) {
             return Ok(());
         }
         self.own_info()?;

@@ -5,7 +5,7 @@
 //!
 //! Prints one JSON object: nanoseconds a look-up each, and their ratio.
 
-use lvs_table::{Cache, Item, ReadLock, Side, Table};
+use lvs_table::{Cache, Hashes, Item, ReadLock, Side, Table};
 use std::{hint::black_box, sync::Arc, time::Instant};
 
 /// As large as a connection's own part.
@@ -20,8 +20,10 @@ fn hash(key: u32) -> u32 {
     (mixed >> 32) as u32
 }
 
-impl Item for Conn {
-    fn hashes(&self) -> (u32, Option<u32>) {
+impl Item for Conn {}
+
+impl Conn {
+    fn hashes(&self) -> Hashes {
         (hash(self.client), Some(hash(self.server)))
     }
 }
@@ -38,7 +40,8 @@ fn lookup_ns(entries: u32) -> f64 {
             server: client ^ 0x8000_0000,
             _rest: [0; 9],
         };
-        assert!(table.insert(&rcu, conn, 900, |_| false).is_ok());
+        let hashes = conn.hashes();
+        assert!(table.insert(&rcu, conn, hashes, 900, |_| false).is_ok());
         drop(rcu);
         if client.is_power_of_two() {
             table.grow().expect("memory to grow");

@@ -9,10 +9,11 @@ use crate::{
 use core::{marker::PhantomData, ops::Deref, ptr::NonNull};
 
 /// A value that the table keeps.
-pub trait Item: Send + Sync + 'static {
-    /// Its hashes on the two sides; a value without a second key has one.
-    fn hashes(&self) -> (u32, Option<u32>);
-}
+pub trait Item: Send + Sync + 'static {}
+
+/// Hashes of an entry's keys on the two sides; one without a second key has
+/// none there.
+pub type Hashes = (u32, Option<u32>);
 
 /// From which side an entry was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +105,11 @@ pub(crate) struct Entry<T: Item> {
 pub(crate) const NO_SLOT: u16 = u16::MAX;
 
 impl<T: Item> Entry<T> {
-    pub(crate) fn allocate(cache: &Cache<T>, value: T) -> Result<NonNull<Self>, NoMemory> {
-        let (first, second) = value.hashes();
+    pub(crate) fn allocate(
+        cache: &Cache<T>,
+        value: T,
+        (first, second): Hashes,
+    ) -> Result<NonNull<Self>, NoMemory> {
         let null = core::ptr::null_mut;
         cache.allocate(Self {
             links: core::array::from_fn(|_| Link {

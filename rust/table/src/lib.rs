@@ -34,7 +34,7 @@ mod sync;
 mod tests;
 mod wheel;
 
-pub use entry::{Item, Ref, Side};
+pub use entry::{Hashes, Item, Ref, Side};
 pub use sync::{Cache, ReadLock};
 pub use wheel::Due;
 
@@ -105,7 +105,7 @@ impl<T: Item> Table<T> {
         self.chains.find(rcu, hash, matches)
     }
 
-    /// Adds `value`, due at `tick`, unless an entry is there for which `same`
+    /// Adds `value`, found by `hashes` and due at `tick`, unless an entry is there for which `same`
     /// says yes on the first side. Any context.
     ///
     /// Two CPUs that add the same key at once: one wins, and the other is told
@@ -114,11 +114,12 @@ impl<T: Item> Table<T> {
         &'r self,
         rcu: &'r ReadLock,
         value: T,
+        hashes: Hashes,
         tick: u32,
         same: impl Fn(&T) -> bool,
     ) -> Result<Ref<'r, T>, InsertError<'r, T>> {
-        let entry =
-            Entry::allocate(&self.cache, value).map_err(|NoMemory| InsertError::NoMemory)?;
+        let entry = Entry::allocate(&self.cache, value, hashes)
+            .map_err(|NoMemory| InsertError::NoMemory)?;
         let entry = Ref::new(entry, rcu);
         self.len.fetch_add(1, Ordering::Relaxed);
         // The second side first: a reply cannot come before the request has

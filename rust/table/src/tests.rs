@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use super::{sync, Cache, Due, InsertError, Item, ReadLock, Side, Table};
+use super::{sync, Cache, Due, Hashes, InsertError, Item, ReadLock, Side, Table};
 use std::{
     sync::{
         atomic::{AtomicU32, AtomicUsize, Ordering},
@@ -28,8 +28,10 @@ fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9e37_79b9).rotate_left(7)
 }
 
-impl Item for Pair {
-    fn hashes(&self) -> (u32, Option<u32>) {
+impl Item for Pair {}
+
+impl Pair {
+    fn hashes(&self) -> Hashes {
         (hash(self.left), self.right.map(hash))
     }
 }
@@ -59,9 +61,10 @@ impl Bench {
             due: AtomicU32::new(due),
             drops: self.drops.clone(),
         };
+        let hashes = pair.hashes();
         match self
             .table
-            .insert(&rcu, pair, due, |other| other.left == left)
+            .insert(&rcu, pair, hashes, due, |other| other.left == left)
         {
             Ok(_) => true,
             Err(InsertError::Exists(other)) => {

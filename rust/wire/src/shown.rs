@@ -8,7 +8,7 @@
 use core::fmt;
 use core::net::Ipv6Addr;
 
-use crate::addr::AnyAddr;
+use crate::addr::{AnyAddr, AnyEndpoint, Endpoint};
 
 /// An address that prints in dotted form, or as RFC 5952 section 4 says.
 ///
@@ -29,6 +29,21 @@ impl fmt::Display for Shown {
                 write!(out, "{a}.{b}.{c}.{d}")
             }
             AnyAddr::V6(addr) => v6(addr, out),
+        }
+    }
+}
+
+/// An endpoint: `192.0.2.1:80`, `[2001:db8::1]:80`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownEnd(pub AnyEndpoint);
+
+impl fmt::Display for ShownEnd {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endpoint { addr, port } = self.0;
+        let shown = Shown(addr);
+        match addr {
+            AnyAddr::V4(_) => write!(out, "{shown}:{port}"),
+            AnyAddr::V6(_) => write!(out, "[{shown}]:{port}"),
         }
     }
 }

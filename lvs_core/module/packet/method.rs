@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a packet goes on to its server: one file for each forwarding method.
+
+mod translate;
+
+use super::Job;
+use crate::{conns::Connection, family::Family};
+use lvs_engine::{
+    conn::{Method, Snapshot},
+    drop_reason::DropReason,
+};
+use lvs_kapi::skb::{Packet, Rewritten};
+use translate::Translate;
+
+/// What became of a packet.
+pub(super) enum Sent {
+    /// It is on its way.
+    Away(Rewritten),
+    /// It is for this host, which is to go on with it.
+    Here(Packet),
+}
+
+/// A forwarding method.
+trait Forward {
+    /// Sends a packet of `entry`, in the state that it met, to the server.
+    ///
+    /// # Errors
+    ///
+    /// The packet has been dropped for that reason, and its sender told where
+    /// the protocols have words for it.
+    fn forward<A: Family>(
+        job: Job<'_, A>,
+        entry: &Connection<A>,
+        snapshot: Snapshot,
+    ) -> Result<Sent, DropReason>;
+}
+
+/// Sends a packet to the server by the method of its connection.
+#[inline]
+pub(super) fn to_server<A: Family>(
+    job: Job<'_, A>,
+    entry: &Connection<A>,
+    snapshot: Snapshot,
+) -> Result<Sent, DropReason> {
+    match entry.conn.method {
+        Method::Nat | Method::Fullnat => Translate::forward(job, entry, snapshot),
+    }
+}
