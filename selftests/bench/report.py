@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-STOCK, OURS, FLOOR = "IPVS NAT", "lvs FULLNAT", "generator alone"
+STOCK, OURS, GENERATOR = "IPVS NAT", "lvs FULLNAT", "generator alone"
 
 
 def load(files):
@@ -30,9 +30,9 @@ def packet_table(rows):
         if "error" in r:
             out.append(f"{place} not measured | | |")
             continue
-        floor = find(rows, part="packet", path=FLOOR, proto=r["proto"], direction=r["direction"])
+        generator = find(rows, part="packet", path=GENERATOR, proto=r["proto"], direction=r["direction"])
         ratio = against(rows, r)
-        above = f"{r['instructions'] - floor['instructions']:.0f}" if floor else ""
+        above = f"{r['instructions'] - generator['instructions']:.0f}" if generator else ""
         out.append(f"{place} {r['instructions']:.0f} | {above} | {f'{ratio:.3f}' if ratio else ''} |")
     return out
 
@@ -105,14 +105,14 @@ def plot(rows):
     bars, y = [], 30
     for proto in ("udp", "tcp"):
         for direction in ("in", "out"):
-            floor = find(rows, part="packet", path=FLOOR, proto=proto, direction=direction)
-            group = [r for r in rows if r["part"] == "packet" and "error" not in r and (r["proto"], r["direction"]) == (proto, direction) and r["path"] != FLOOR]
-            if not floor or not group:
+            generator = find(rows, part="packet", path=GENERATOR, proto=proto, direction=direction)
+            group = [r for r in rows if r["part"] == "packet" and "error" not in r and (r["proto"], r["direction"]) == (proto, direction) and r["path"] != GENERATOR]
+            if not generator or not group:
                 continue
             bars.append(f'<text x="10" y="{y}" font-weight="bold">{proto.upper()} {direction}: instructions a packet above the generator</text>')
             y += 8
             for r in sorted(group, key=lambda r: r["instructions"]):
-                value = max(0, r["instructions"] - floor["instructions"])
+                value = max(0, r["instructions"] - generator["instructions"])
                 name = r["path"] + (", 1000 flows" if r["flows"] == 1000 else "")
                 bars.append(f'<text x="250" y="{y + 11}" text-anchor="end">{name}</text>'
                             f'<rect x="258" y="{y}" width="{value / 16:.0f}" height="14" fill="{COLOURS.get(r["path"], "#999999")}"/>'
