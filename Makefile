@@ -26,7 +26,7 @@ check: ## every test: formats, lints, host tests, modules, machines, demo
 	@tools/build/check
 
 .PHONY: bench
-bench: ## instructions per packet beside stock IPVS, nftables and the limit
+bench: ## instructions per packet beside stock IPVS, nftables, the limit and the floor
 	@selftests/bench/run
 
 .PHONY: modules

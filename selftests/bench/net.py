@@ -26,6 +26,8 @@ def sh(script, ns=None):
 
 
 def down():
+    # It holds its devices, which could not go.
+    sh("[ ! -d /sys/module/floor ] || rmmod floor")
     sh("for n in $(ip netns list | cut -d' ' -f1); do ip netns del $n; done")
     # The namespaces' end is asynchronous: a module that they use would be busy.
     sh("for i in $(seq 200); do rmmod lvs 2>/dev/null || true; [ ! -d /sys/module/lvs ] && break; sleep 0.05; done")

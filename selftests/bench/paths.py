@@ -3,6 +3,8 @@
 A path has a name, `setup`, `into` (address and ports clients send to), `back` (address and first port servers send
 to, for FLOWS consecutive ports) and whether flows have to be made by hand first.
 """
+import os
+
 import net
 from net import CLIENT, LIP, SERVER, VIP, nft, sh
 
@@ -48,13 +50,24 @@ class Dropped(Path):
 
 
 class Redirected(Path):
-    """The limit: from one device to the other at ingress, by nft's fwd (its interpreter included, no neighbour)."""
+    """The limit of what is there without a module: from one device to the other at ingress, by nft's fwd (its interpreter
+    included, neither TTL nor neighbour)."""
     name = "redirect at ingress (the limit)"
     tcp_state = False
 
     def setup(self):
         for a, b in (("client", "server"), ("server", "client")):
             nft("director", f'table netdev fwd{a} {{ chain c {{ type filter hook ingress device "{a}" priority 0; fwd to "{b}"\n }}\n }}\n')
+
+
+class Bare(Path):
+    """The floor: a hook at ingress that does no more than every forwarder must (floor/floor.c), neighbour included."""
+    name = "bare ingress hook, neigh_output (the floor)"
+    tcp_state = False
+
+    def setup(self):
+        module = os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor.ko")
+        sh(f"insmod {module} dev=client,server via={CLIENT},{SERVER}", "director")
 
 
 class Forwarded(Path):

@@ -114,12 +114,12 @@ def plot(rows):
             for r in sorted(group, key=lambda r: r["instructions"]):
                 value = max(0, r["instructions"] - generator["instructions"])
                 name = r["path"] + (", 1000 flows" if r["flows"] == 1000 else "")
-                bars.append(f'<text x="250" y="{y + 11}" text-anchor="end">{name}</text>'
-                            f'<rect x="258" y="{y}" width="{value / 16:.0f}" height="14" fill="{COLOURS.get(r["path"], "#999999")}"/>'
-                            f'<text x="{264 + value / 16:.0f}" y="{y + 11}">{value:.0f}</text>')
+                bars.append(f'<text x="290" y="{y + 11}" text-anchor="end">{name}</text>'
+                            f'<rect x="298" y="{y}" width="{value / 16:.0f}" height="14" fill="{COLOURS.get(r["path"], "#999999")}"/>'
+                            f'<text x="{304 + value / 16:.0f}" y="{y + 11}">{value:.0f}</text>')
                 y += 18
             y += 24
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="820" height="{y}" font-family="sans-serif" font-size="12">'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="860" height="{y}" font-family="sans-serif" font-size="12">'
             f'<rect width="100%" height="100%" fill="white"/>' + "\n".join(bars) + "</svg>\n")
 
 

@@ -18,12 +18,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import measure  # noqa: E402
 import net  # noqa: E402
 import paths  # noqa: E402
-from paths import PORT, Dropped, Flowtable, Forwarded, Fullnat, FullnatToa, Nft, Redirected, Stock, StockDr  # noqa: E402
+from paths import PORT, Bare, Dropped, Flowtable, Forwarded, Fullnat, FullnatToa, Nft, Redirected, Stock, StockDr  # noqa: E402
 
 FEW = "few" in sys.argv
 ONLY = next((word[len("only="):] for word in sys.argv if word.startswith("only=")), "")
 COUNT = 10_000 if FEW else 100_000
-EVERY = [(Dropped, 1), (Redirected, 1), (Flowtable, 1), (Forwarded, 1), (Stock, 1), (Stock, 1000), (Nft, 1), (Fullnat, 1), (Fullnat, 1000)]
+EVERY = [(Dropped, 1), (Redirected, 1), (Bare, 1), (Flowtable, 1), (Forwarded, 1), (Stock, 1), (Stock, 1000), (Nft, 1), (Fullnat, 1), (Fullnat, 1000)]
 
 
 def say(**row):
