@@ -55,6 +55,10 @@ impl Candidates for Choice<'_> {
     fn is_overloaded(&self, _index: usize) -> bool {
         false
     }
+
+    fn conns(&self, index: usize) -> (u32, u32) {
+        self.0.get(index).map_or((0, 0), |dest| dest.conns())
+    }
 }
 
 impl Service {

@@ -76,7 +76,7 @@ errors! {
     ServiceUnknown: Srch, "There is no such service: add it first.";
     ServiceExists: Exist, "The service exists already: edit it, or delete it first.";
     GoingAway: NoProtoOpt, "The module is being unloaded.";
-    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr and none are available.";
+    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr, lc, wlc, sed, nq and none are available.";
     PersistenceEngineUnknown: NoEnt, "No persistence engine has this name: none is available.";
     PrefixLength: Inval, "The persistence prefix of an IPv6 service must be 1 to 128 bits long.";
     DestMissing: Inval, "The request names no destination: give its address and port.";
@@ -109,7 +109,7 @@ errors! {
 pub enum Unsupported {
     /// Protocols besides TCP and UDP.
     Protocol,
-    /// Schedulers of stock IPVS besides rr and wrr.
+    /// Schedulers of stock IPVS that are not here yet.
     Scheduler,
     /// Flags of schedulers, and any other flag.
     Flags,
@@ -152,7 +152,9 @@ impl Unsupported {
     pub const fn message(self) -> &'static str {
         match self {
             Self::Protocol => "Only TCP and UDP are supported yet.",
-            Self::Scheduler => "This scheduler is not supported yet: use rr or wrr.",
+            Self::Scheduler => {
+                "This scheduler is not supported yet: use rr, wrr, lc, wlc, sed, nq or none."
+            }
             Self::Flags => {
                 "Scheduler flags and other service flags are not supported yet: leave them out."
             }
@@ -217,6 +219,20 @@ mod tests {
             assert!(message.ends_with('.') && message.len() > 20, "{message}");
             // An extended acknowledgement must fit beside its request.
             assert!(message.len() < 160, "{message}");
+        }
+    }
+
+    #[test]
+    fn every_scheduler_is_named() {
+        for scheduler in crate::sched::Scheduler::ALL {
+            let is_name = |word: &str| word == scheduler.name();
+            for message in [
+                ConfigError::SchedulerUnknown.message(),
+                Unsupported::Scheduler.message(),
+            ] {
+                let mut words = message.split([' ', ',', '.', ':']);
+                assert!(words.any(is_name), "{}", scheduler.name());
+            }
         }
     }
 

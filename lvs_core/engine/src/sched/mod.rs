@@ -8,10 +8,15 @@
 //! number: were it 0, a hundred directors started together would all send
 //! their first clients to the same server.
 
+mod lc;
+mod load;
+mod nq;
 mod rr;
+mod sed;
+mod wlc;
 mod wrr;
 
-/// The destinations of a service as a scheduler sees them.
+/// The destinations of a service as a scheduler sees them, oldest first.
 pub trait Candidates {
     /// How many there are.
     fn len(&self) -> usize;
@@ -21,6 +26,10 @@ pub trait Candidates {
 
     /// Whether the destination at `index` has as many connections as it may have.
     fn is_overloaded(&self, index: usize) -> bool;
+
+    /// How many connections the destination at `index` has: active ones, and
+    /// others. None if there is no destination.
+    fn conns(&self, index: usize) -> (u32, u32);
 
     /// Greatest weight and common divisor. It changes only when a weight
     /// does, so callers with many destinations keep it.
@@ -86,6 +95,27 @@ pub struct Pick {
     pub cursor: u64,
 }
 
+impl Pick {
+    /// The destination at `index`; the next search starts behind it.
+    #[inline]
+    fn and_go_on(index: usize) -> Self {
+        Self {
+            index,
+            // CAST: usize has at most 64 bits.
+            cursor: (index as u64).wrapping_add(1),
+        }
+    }
+}
+
+/// Every place below `len` once, from the one at the cursor on; `None` if there is no place.
+#[inline]
+fn around(cursor: u64, len: usize) -> Option<impl Iterator<Item = usize>> {
+    // CAST: usize is 64 bits on every machine the kernel part runs on, and
+    // elsewhere any start will do.
+    let start = (cursor as usize).checked_rem(len)?;
+    Some((start..len).chain(0..start))
+}
+
 /// What each kind of scheduler is: a rule, and a name.
 trait Rule {
     /// The name in stock tools.
@@ -104,6 +134,14 @@ pub enum Scheduler {
     Rr,
     /// Weighted round robin.
     Wrr,
+    /// Least connections.
+    Lc,
+    /// Weighted least connections.
+    Wlc,
+    /// Shortest expected delay.
+    Sed,
+    /// Never queue.
+    Nq,
 }
 
 /// Why a name is no scheduler.
@@ -116,6 +154,17 @@ pub enum UnknownScheduler {
 }
 
 impl Scheduler {
+    /// Every one.
+    pub const ALL: &'static [Self] = &[
+        Self::None,
+        Self::Rr,
+        Self::Wrr,
+        Self::Lc,
+        Self::Wlc,
+        Self::Sed,
+        Self::Nq,
+    ];
+
     /// The scheduler with this name.
     ///
     /// # Errors
@@ -125,18 +174,17 @@ impl Scheduler {
     /// ```
     /// # use lvs_engine::sched::{Scheduler, UnknownScheduler};
     /// assert_eq!(Scheduler::from_name("wrr"), Ok(Scheduler::Wrr));
-    /// assert_eq!(Scheduler::from_name("mh"), Err(UnknownScheduler::NotYet));
+    /// assert_eq!(Scheduler::from_name("lblc"), Err(UnknownScheduler::NotYet));
     /// assert_eq!(Scheduler::from_name("best"), Err(UnknownScheduler::Unknown));
     /// ```
     pub fn from_name(name: &str) -> Result<Self, UnknownScheduler> {
-        match name {
-            "none" => Ok(Self::None),
-            rr::Rr::NAME => Ok(Self::Rr),
-            wrr::Wrr::NAME => Ok(Self::Wrr),
-            "lc" | "wlc" | "lblc" | "lblcr" | "dh" | "sh" | "mh" | "sed" | "nq" | "fo" | "ovf"
-            | "twos" => Err(UnknownScheduler::NotYet),
-            _ => Err(UnknownScheduler::Unknown),
-        }
+        let known = Self::ALL.iter().find(|known| known.name() == name);
+        known.copied().ok_or(match name {
+            "lblc" | "lblcr" | "dh" | "sh" | "mh" | "fo" | "ovf" | "twos" => {
+                UnknownScheduler::NotYet
+            }
+            _ => UnknownScheduler::Unknown,
+        })
     }
 
     /// The name in stock tools.
@@ -146,6 +194,10 @@ impl Scheduler {
             Self::None => "none",
             Self::Rr => rr::Rr::NAME,
             Self::Wrr => wrr::Wrr::NAME,
+            Self::Lc => lc::Lc::NAME,
+            Self::Wlc => wlc::Wlc::NAME,
+            Self::Sed => sed::Sed::NAME,
+            Self::Nq => nq::Nq::NAME,
         }
     }
 
@@ -159,6 +211,10 @@ impl Scheduler {
             Self::None => None,
             Self::Rr => rr::Rr::pick(cursor, candidates),
             Self::Wrr => wrr::Wrr::pick(cursor, candidates),
+            Self::Lc => lc::Lc::pick(cursor, candidates),
+            Self::Wlc => wlc::Wlc::pick(cursor, candidates),
+            Self::Sed => sed::Sed::pick(cursor, candidates),
+            Self::Nq => nq::Nq::pick(cursor, candidates),
         }
     }
 }

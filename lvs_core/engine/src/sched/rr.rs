@@ -2,7 +2,7 @@
 
 //! Round robin: each destination in turn, whatever its weight above 0.
 
-use super::{Candidates, Pick, Rule};
+use super::{around, Candidates, Pick, Rule};
 
 /// The cursor is the place where the search starts.
 pub(super) struct Rr;
@@ -12,17 +12,8 @@ impl Rule for Rr {
 
     #[inline]
     fn pick(cursor: u64, candidates: &impl Candidates) -> Option<Pick> {
-        let len = candidates.len();
-        // CAST: usize is 64 bits on every machine the kernel part runs on, and
-        // elsewhere any start will do.
-        let start = (cursor as usize).checked_rem(len)?;
-        let index = (start..len)
-            .chain(0..start)
-            .find(|index| candidates.is_eligible(*index))?;
-        Some(Pick {
-            index,
-            // CAST: usize has at most 64 bits.
-            cursor: (index as u64).wrapping_add(1),
-        })
+        around(cursor, candidates.len())?
+            .find(|index| candidates.is_eligible(*index))
+            .map(Pick::and_go_on)
     }
 }

@@ -5,15 +5,19 @@ use proptest::prelude::*;
 use std::cell::Cell;
 use std::vec::Vec;
 
+mod loads;
+
 /// Destinations by weight; a negative one is overloaded.
 struct Fake {
     weights: Vec<i32>,
+    conns: Vec<(u32, u32)>,
     looks: Cell<usize>,
 }
 
 fn fake(weights: &[i32]) -> Fake {
     Fake {
         weights: weights.to_vec(),
+        conns: vec![(0, 0); weights.len()],
         looks: Cell::new(0),
     }
 }
@@ -30,6 +34,10 @@ impl Candidates for Fake {
 
     fn is_overloaded(&self, index: usize) -> bool {
         self.weights[index] < 0
+    }
+
+    fn conns(&self, index: usize) -> (u32, u32) {
+        self.conns[index]
     }
 
     fn weights(&self) -> Weights {
@@ -49,12 +57,21 @@ fn picks(scheduler: Scheduler, mut cursor: u64, dests: &Fake, count: usize) -> V
 
 #[test]
 fn names_are_the_stock_tools() {
-    for scheduler in [Scheduler::None, Scheduler::Rr, Scheduler::Wrr] {
+    for scheduler in Scheduler::ALL.iter().copied() {
         assert_eq!(Scheduler::from_name(scheduler.name()), Ok(scheduler));
     }
-    for name in [
-        "lc", "wlc", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "fo", "ovf", "twos",
+    for (name, scheduler) in [
+        ("none", Scheduler::None),
+        ("rr", Scheduler::Rr),
+        ("wrr", Scheduler::Wrr),
+        ("lc", Scheduler::Lc),
+        ("wlc", Scheduler::Wlc),
+        ("sed", Scheduler::Sed),
+        ("nq", Scheduler::Nq),
     ] {
+        assert_eq!(scheduler.name(), name);
+    }
+    for name in ["lblc", "lblcr", "dh", "sh", "mh", "fo", "ovf", "twos"] {
         assert_eq!(Scheduler::from_name(name), Err(UnknownScheduler::NotYet));
     }
     for name in ["", "RR", "rr ", "r", "wrrr"] {
@@ -77,8 +94,9 @@ fn without_an_eligible_destination_there_is_no_pick() {
         fake(&[-1]),
     ] {
         for cursor in [0, 1, 7, u64::MAX, 1 << 32] {
-            assert_eq!(Scheduler::Rr.pick(cursor, &dests), None);
-            assert_eq!(Scheduler::Wrr.pick(cursor, &dests), None);
+            for scheduler in Scheduler::ALL.iter().copied() {
+                assert_eq!(scheduler.pick(cursor, &dests), None);
+            }
         }
     }
 }
@@ -135,6 +153,9 @@ fn a_candidate_list_has_sensible_defaults() {
         }
         fn is_overloaded(&self, _: usize) -> bool {
             false
+        }
+        fn conns(&self, _: usize) -> (u32, u32) {
+            (0, 0)
         }
     }
     assert_eq!(Two.weights(), Weights { max: 6, gcd: 2 });

@@ -198,7 +198,7 @@ fn schedulers_are_known_unknown_or_not_yet_there() {
         assert_eq!(add(request).unwrap().scheduler, scheduler);
     }
     let request = ServiceRequest {
-        sched: Some("wlc"),
+        sched: Some("lblc"),
         ..request()
     };
     assert_eq!(unsupported(request), Some(Unsupported::Scheduler));
