@@ -18,6 +18,8 @@ use lvs_wire::addr::{Address, AnyEndpoint};
 pub(crate) struct Dest {
     pub(crate) real: AnyEndpoint,
     weight: AtomicU32,
+    /// The latest weight above 0.
+    last_weight: AtomicU32,
     /// The number of its forwarding method.
     method: AtomicU32,
     upper: AtomicU32,
@@ -51,6 +53,7 @@ impl Dest {
         let dest = Self {
             real,
             weight: AtomicU32::new(0),
+            last_weight: AtomicU32::new(0),
             method: AtomicU32::new(0),
             upper: AtomicU32::new(0),
             lower: AtomicU32::new(0),
@@ -68,6 +71,9 @@ impl Dest {
     /// Changes the settings; connections keep the method they began with.
     pub(crate) fn change(&self, settings: DestSettings) {
         self.weight.store(settings.weight, Relaxed);
+        if settings.weight > 0 {
+            self.last_weight.store(settings.weight, Relaxed);
+        }
         self.method
             .store(u32::from(settings.method.number()), Relaxed);
         self.upper.store(settings.upper, Relaxed);
@@ -88,6 +94,11 @@ impl Dest {
     #[inline]
     pub(crate) fn weight(&self) -> u32 {
         self.weight.load(Relaxed)
+    }
+
+    /// The latest weight above 0; 0 if it never had one.
+    pub(crate) fn last_weight(&self) -> u32 {
+        self.last_weight.load(Relaxed)
     }
 
     /// The method that it was given.

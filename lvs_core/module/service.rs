@@ -9,7 +9,7 @@ use lvs_engine::{
     config::ConfigError,
     conn::Method,
     dest, laddr,
-    sched::Candidates,
+    sched::{Candidates, Request},
     service::{ServiceConfig, ServiceKey},
 };
 use lvs_kapi::{
@@ -20,7 +20,7 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
-use lvs_wire::addr::{AnyEndpoint, Family};
+use lvs_wire::addr::{AnyAddr, AnyEndpoint, Family};
 
 /// A virtual service. It holds the module, so that it is not unloaded with
 /// services configured.
@@ -50,6 +50,14 @@ impl Candidates for Choice<'_> {
 
     fn weight(&self, index: usize) -> u32 {
         self.0.get(index).map_or(0, |dest| dest.weight())
+    }
+
+    fn last_weight(&self, index: usize) -> u32 {
+        self.0.get(index).map_or(0, |dest| dest.last_weight())
+    }
+
+    fn endpoint(&self, index: usize) -> Option<AnyEndpoint> {
+        self.0.get(index).map(|dest| dest.real)
     }
 
     fn is_overloaded(&self, _index: usize) -> bool {
@@ -103,13 +111,29 @@ impl Service {
         self.dests.read(rcu).map_or(&[], |dests| dests)
     }
 
-    /// Who gets the next connection. Any context.
-    pub(crate) fn schedule<'r>(&'r self, rcu: &'r ReadLock) -> Option<&'r Arc<Dest>> {
+    /// Who gets the next connection, which `client` opens to `virt`. Any context.
+    pub(crate) fn schedule<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+        client: AnyEndpoint,
+        virt: AnyAddr,
+    ) -> Option<&'r Arc<Dest>> {
         let dests = self.dests(rcu);
-        let scheduler = self.config().scheduler;
+        let config = self.config();
+        let request = Request {
+            client,
+            virt,
+            flags: config.flags,
+        };
         loop {
             let cursor = self.cursor.load(Relaxed);
-            let pick = scheduler.pick(cursor, &Choice(dests))?;
+            let pick = config
+                .scheduler
+                .pick(cursor, &request, &Choice(dests), None)?;
+            // Schedulers that hash leave it alone, and then nothing shared is written.
+            if pick.cursor == cursor {
+                return dests.get(pick.index);
+            }
             let taken = self
                 .cursor
                 .compare_exchange(cursor, pick.cursor, Relaxed, Relaxed);

@@ -76,7 +76,7 @@ errors! {
     ServiceUnknown: Srch, "There is no such service: add it first.";
     ServiceExists: Exist, "The service exists already: edit it, or delete it first.";
     GoingAway: NoProtoOpt, "The module is being unloaded.";
-    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr, lc, wlc, sed, nq and none are available.";
+    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr, lc, wlc, sed, nq, sh, dh, mh and none are available.";
     PersistenceEngineUnknown: NoEnt, "No persistence engine has this name: none is available.";
     PrefixLength: Inval, "The persistence prefix of an IPv6 service must be 1 to 128 bits long.";
     DestMissing: Inval, "The request names no destination: give its address and port.";
@@ -111,7 +111,7 @@ pub enum Unsupported {
     Protocol,
     /// Schedulers of stock IPVS that are not here yet.
     Scheduler,
-    /// Flags of schedulers, and any other flag.
+    /// Flags that mean nothing to the scheduler.
     Flags,
     /// Persistence.
     Persistence,
@@ -153,10 +153,10 @@ impl Unsupported {
         match self {
             Self::Protocol => "Only TCP and UDP are supported yet.",
             Self::Scheduler => {
-                "This scheduler is not supported yet: use rr, wrr, lc, wlc, sed, nq or none."
+                "This scheduler is not supported yet: use rr, wrr, lc, wlc, sed, nq, sh, dh, mh or none."
             }
             Self::Flags => {
-                "Scheduler flags and other service flags are not supported yet: leave them out."
+                "Service flags are not supported yet, but for fallback and port (-b) of sh and mh: leave out others."
             }
             Self::Persistence => "Persistence is not supported yet: leave out -p.",
             Self::OnePacket => "One-packet scheduling is not supported yet: leave out --ops.",

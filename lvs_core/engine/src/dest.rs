@@ -109,7 +109,7 @@ impl DestRequest<'_> {
     /// The first that applies, in the order of IPVS.
     pub fn edit(
         &self,
-        key: AnyEndpoint,
+        _key: AnyEndpoint,
         current: Option<DestConfig>,
     ) -> Result<DestConfig, ConfigError> {
         let method = self.numbers()?;

@@ -215,7 +215,7 @@ impl Full<'_> {
         let (flags, mask) = self.flags;
         let flags = ((old_flags & !mask) | (flags & mask)) & !svc_flags::HASHED;
         supported_key(key)?;
-        supported_flags(flags)?;
+        supported_flags(flags, scheduler)?;
         Ok(ServiceConfig {
             scheduler,
             flags,
@@ -240,14 +240,14 @@ fn supported_key(key: ServiceKey) -> Result<(), Unsupported> {
     known.map(|_| ()).ok_or(Unsupported::Protocol)
 }
 
-fn supported_flags(flags: u32) -> Result<(), Unsupported> {
+fn supported_flags(flags: u32, scheduler: Scheduler) -> Result<(), Unsupported> {
     if flags & svc_flags::PERSISTENT != 0 {
         return Err(Unsupported::Persistence);
     }
     if flags & svc_flags::ONE_PACKET != 0 {
         return Err(Unsupported::OnePacket);
     }
-    if flags != 0 {
+    if flags & !scheduler.flags() != 0 {
         return Err(Unsupported::Flags);
     }
     Ok(())

@@ -66,7 +66,8 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
     if head.protocol == Protocol::Tcp && !opens(head) {
         return Verdict::Accept(job.packet);
     }
-    let Some(dest) = service.schedule(cx.rcu) else {
+    let Some(dest) = service.schedule(cx.rcu, head.source.any(), head.destination.addr.into())
+    else {
         job.packet.answer::<A>(Answer::PortUnreachable);
         return job.drop(DropReason::NoDestination);
     };

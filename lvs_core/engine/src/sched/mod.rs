@@ -2,19 +2,34 @@
 
 //! [`Scheduler`]: which destination gets the next connection.
 //!
-//! A scheduler is a pure function of the destinations and a cursor of 64 bits.
+//! A scheduler is a pure function of the destinations, the request, a cursor of
+//! 64 bits and, if it hashes, a table that was made before ([`Scheduler::fill`]).
 //! The caller keeps the cursor, replaces it by compare-exchange, and calls
 //! again if another CPU was faster. It starts a service's cursor at a random
 //! number: were it 0, a hundred directors started together would all send
 //! their first clients to the same server.
 
+mod dh;
 mod lc;
 mod load;
+mod mh;
 mod nq;
+mod request;
 mod rr;
 mod sed;
+mod sh;
+mod siphash;
+mod table;
 mod wlc;
 mod wrr;
+
+pub use mh::Preference;
+pub use request::Request;
+pub use table::FREE;
+
+use lvs_wire::addr::AnyEndpoint;
+use lvs_wire::netlink::ipvs::svc_flags;
+use table::Hashing;
 
 /// The destinations of a service as a scheduler sees them, oldest first.
 pub trait Candidates {
@@ -23,6 +38,13 @@ pub trait Candidates {
 
     /// The weight of the destination at `index`; 0 (gets nothing) if there is none.
     fn weight(&self, index: usize) -> u32;
+
+    /// The latest weight above 0 of the destination at `index`; 0 if it never
+    /// had one, or there is none.
+    fn last_weight(&self, index: usize) -> u32;
+
+    /// What the destination at `index` is known by.
+    fn endpoint(&self, index: usize) -> Option<AnyEndpoint>;
 
     /// Whether the destination at `index` has as many connections as it may have.
     fn is_overloaded(&self, index: usize) -> bool;
@@ -116,7 +138,7 @@ fn around(cursor: u64, len: usize) -> Option<impl Iterator<Item = usize>> {
     Some((start..len).chain(0..start))
 }
 
-/// What each kind of scheduler is: a rule, and a name.
+/// A rule that needs no table, and its name.
 trait Rule {
     /// The name in stock tools.
     const NAME: &'static str;
@@ -142,6 +164,12 @@ pub enum Scheduler {
     Sed,
     /// Never queue.
     Nq,
+    /// Source hashing.
+    Sh,
+    /// Destination hashing.
+    Dh,
+    /// Maglev hashing.
+    Mh,
 }
 
 /// Why a name is no scheduler.
@@ -163,6 +191,9 @@ impl Scheduler {
         Self::Wlc,
         Self::Sed,
         Self::Nq,
+        Self::Sh,
+        Self::Dh,
+        Self::Mh,
     ];
 
     /// The scheduler with this name.
@@ -180,9 +211,7 @@ impl Scheduler {
     pub fn from_name(name: &str) -> Result<Self, UnknownScheduler> {
         let known = Self::ALL.iter().find(|known| known.name() == name);
         known.copied().ok_or(match name {
-            "lblc" | "lblcr" | "dh" | "sh" | "mh" | "fo" | "ovf" | "twos" => {
-                UnknownScheduler::NotYet
-            }
+            "lblc" | "lblcr" | "fo" | "ovf" | "twos" => UnknownScheduler::NotYet,
             _ => UnknownScheduler::Unknown,
         })
     }
@@ -198,24 +227,91 @@ impl Scheduler {
             Self::Wlc => wlc::Wlc::NAME,
             Self::Sed => sed::Sed::NAME,
             Self::Nq => nq::Nq::NAME,
+            Self::Sh => sh::Sh::NAME,
+            Self::Dh => dh::Dh::NAME,
+            Self::Mh => mh::Mh::NAME,
+        }
+    }
+
+    /// The flags of a service that mean something to it, see [`svc_flags`].
+    ///
+    /// `SCHED1`: another destination serves if the one hashed to takes no
+    /// connections. `SCHED2`: clients are told apart by their ports too.
+    #[must_use]
+    pub const fn flags(self) -> u32 {
+        let has_flags = match self {
+            Self::Sh => sh::Sh::HAS_FLAGS,
+            Self::Dh => dh::Dh::HAS_FLAGS,
+            Self::Mh => mh::Mh::HAS_FLAGS,
+            _ => false,
+        };
+        if has_flags {
+            svc_flags::SCHED1 | svc_flags::SCHED2
+        } else {
+            0
+        }
+    }
+
+    /// How many entries its table has; `None` if it needs none.
+    #[must_use]
+    pub const fn table_len(self) -> Option<usize> {
+        match self {
+            Self::Sh => Some(sh::Sh::LEN),
+            Self::Dh => Some(dh::Dh::LEN),
+            Self::Mh => Some(mh::Mh::LEN),
+            _ => None,
+        }
+    }
+
+    /// Makes the table for [`pick`](Self::pick), to be made anew when
+    /// destinations come or go or weights change. Not for the path of packets.
+    ///
+    /// `table` is of [`table_len`](Self::table_len), `scratch` has one for each
+    /// candidate; what is in them before does not matter. With less memory the
+    /// table stays free, and there will be no pick. Candidates beyond 65,535
+    /// get no entry.
+    pub fn fill(self, candidates: &impl Candidates, table: &mut [u16], scratch: &mut [Preference]) {
+        table.fill(FREE);
+        let Some(table) = self.table_len().and_then(|len| table.get_mut(..len)) else {
+            return;
+        };
+        match self {
+            Self::Sh => sh::Sh::fill(candidates, table, scratch),
+            Self::Dh => dh::Dh::fill(candidates, table, scratch),
+            Self::Mh => mh::Mh::fill(candidates, table, scratch),
+            _ => {}
         }
     }
 
     /// The next destination and the next cursor, `None` if no destination takes connections.
     ///
     /// Destinations of weight 0 and overloaded ones are passed over. Any
-    /// number is a cursor, also one from before the destinations changed.
+    /// number is a cursor, also one from before the destinations changed; and
+    /// anything may be in the table, though only what
+    /// [`fill`](Self::fill) made is of use. A scheduler that needs a table
+    /// and is given none picks nothing; the others ignore it. One that hashes
+    /// leaves the cursor as it is.
     #[inline]
-    pub fn pick(self, cursor: u64, candidates: &impl Candidates) -> Option<Pick> {
-        match self {
+    pub fn pick(
+        self,
+        cursor: u64,
+        request: &Request,
+        candidates: &impl Candidates,
+        table: Option<&[u16]>,
+    ) -> Option<Pick> {
+        let index = match self {
             Self::None => None,
-            Self::Rr => rr::Rr::pick(cursor, candidates),
-            Self::Wrr => wrr::Wrr::pick(cursor, candidates),
-            Self::Lc => lc::Lc::pick(cursor, candidates),
-            Self::Wlc => wlc::Wlc::pick(cursor, candidates),
-            Self::Sed => sed::Sed::pick(cursor, candidates),
-            Self::Nq => nq::Nq::pick(cursor, candidates),
-        }
+            Self::Rr => return rr::Rr::pick(cursor, candidates),
+            Self::Wrr => return wrr::Wrr::pick(cursor, candidates),
+            Self::Lc => return lc::Lc::pick(cursor, candidates),
+            Self::Wlc => return wlc::Wlc::pick(cursor, candidates),
+            Self::Sed => return sed::Sed::pick(cursor, candidates),
+            Self::Nq => return nq::Nq::pick(cursor, candidates),
+            Self::Sh => table::find::<sh::Sh>(request, candidates, table?),
+            Self::Dh => table::find::<dh::Dh>(request, candidates, table?),
+            Self::Mh => table::find::<mh::Mh>(request, candidates, table?),
+        }?;
+        Some(Pick { index, cursor })
     }
 }
 

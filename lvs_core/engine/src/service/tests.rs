@@ -186,16 +186,12 @@ fn an_incomplete_request_is_refused_before_anything_else() {
 
 #[test]
 fn schedulers_are_known_unknown_or_not_yet_there() {
-    for (name, scheduler) in [
-        ("rr", Scheduler::Rr),
-        ("wrr", Scheduler::Wrr),
-        ("none", Scheduler::None),
-    ] {
+    for scheduler in Scheduler::ALL {
         let request = ServiceRequest {
-            sched: Some(name),
+            sched: Some(scheduler.name()),
             ..request()
         };
-        assert_eq!(add(request).unwrap().scheduler, scheduler);
+        assert_eq!(add(request).unwrap().scheduler, *scheduler);
     }
     let request = ServiceRequest {
         sched: Some("lblc"),
@@ -220,7 +216,7 @@ fn persistence_engines_come_after_schedulers() {
 }
 
 #[test]
-fn flags_are_masked_and_only_none_is_supported() {
+fn flags_are_masked_and_rr_has_none() {
     for (flags, expected) in [
         (svc_flags::PERSISTENT, Some(Unsupported::Persistence)),
         (svc_flags::ONE_PACKET, Some(Unsupported::OnePacket)),
@@ -251,6 +247,44 @@ fn flags_are_masked_and_only_none_is_supported() {
         );
         let kept = masked.edit(key(), Some(&current));
         assert_eq!(kept.is_err(), expected.is_some());
+    }
+}
+
+#[test]
+fn fallback_and_port_are_flags_of_sh_and_mh_alone() {
+    let both = svc_flags::SCHED1 | svc_flags::SCHED2;
+    for scheduler in Scheduler::ALL {
+        let has_flags = matches!(scheduler, Scheduler::Sh | Scheduler::Mh);
+        for flags in [svc_flags::SCHED1, svc_flags::SCHED2, both] {
+            let set = ServiceRequest {
+                sched: Some(scheduler.name()),
+                flags: Some((flags, u32::MAX)),
+                ..request()
+            };
+            let expected = (!has_flags).then_some(Unsupported::Flags);
+            assert_eq!(unsupported(set), expected, "{}", scheduler.name());
+            if has_flags {
+                assert_eq!(add(set).unwrap().flags, flags);
+                // They do not stay unnoticed with a scheduler that has none.
+                let current = add(set).unwrap();
+                let kept = ServiceRequest {
+                    flags: Some((0, 0)),
+                    ..request()
+                };
+                assert_eq!(
+                    kept.edit(key(), Some(&current)),
+                    Err(Unsupported::Flags.into())
+                );
+            }
+        }
+        for flags in [svc_flags::SCHED3, 0x8000] {
+            let set = ServiceRequest {
+                sched: Some(scheduler.name()),
+                flags: Some((flags | both, u32::MAX)),
+                ..request()
+            };
+            assert_eq!(unsupported(set), Some(Unsupported::Flags));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ fn busy(dests: &[(i32, (u32, u32))]) -> Fake {
 }
 
 fn pick(scheduler: Scheduler, cursor: u64, dests: &[(i32, (u32, u32))]) -> Option<usize> {
-    scheduler.pick(cursor, &busy(dests)).map(|pick| pick.index)
+    super::pick(scheduler, cursor, &busy(dests)).map(|pick| pick.index)
 }
 
 /// Opens `count` connections one after another, all active.
@@ -20,7 +20,7 @@ fn spread(scheduler: Scheduler, cursor: u64, weights: &[i32], count: usize) -> V
     let mut dests = fake(weights);
     let mut cursor = cursor;
     for _ in 0..count {
-        let pick = scheduler.pick(cursor, &dests).unwrap();
+        let pick = super::pick(scheduler, cursor, &dests).unwrap();
         cursor = pick.cursor;
         dests.conns[pick.index].0 += 1;
     }
