@@ -76,7 +76,7 @@ errors! {
     ServiceUnknown: Srch, "There is no such service: add it first.";
     ServiceExists: Exist, "The service exists already: edit it, or delete it first.";
     GoingAway: NoProtoOpt, "The module is being unloaded.";
-    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr, lc, wlc, sed, nq, sh, dh, mh and none are available.";
+    SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr, lc, wlc, sed, nq, fo, ovf, twos, sh, dh, mh and none are available.";
     PersistenceEngineUnknown: NoEnt, "No persistence engine has this name: none is available.";
     PrefixLength: Inval, "The persistence prefix of an IPv6 service must be 1 to 128 bits long.";
     DestMissing: Inval, "The request names no destination: give its address and port.";
@@ -153,7 +153,7 @@ impl Unsupported {
         match self {
             Self::Protocol => "Only TCP and UDP are supported yet.",
             Self::Scheduler => {
-                "This scheduler is not supported yet: use rr, wrr, lc, wlc, sed, nq, sh, dh, mh or none."
+                "This scheduler is not supported yet: use rr, wrr, lc, wlc, sed, nq, fo, ovf, twos, sh, dh, mh or none."
             }
             Self::Flags => {
                 "Service flags are not supported yet, but for fallback and port (-b) of sh and mh: leave out others."

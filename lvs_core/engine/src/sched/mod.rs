@@ -10,16 +10,19 @@
 //! their first clients to the same server.
 
 mod dh;
+mod fo;
 mod lc;
 mod load;
 mod mh;
 mod nq;
+mod ovf;
 mod request;
 mod rr;
 mod sed;
 mod sh;
 mod siphash;
 mod table;
+mod twos;
 mod wlc;
 mod wrr;
 
@@ -164,6 +167,12 @@ pub enum Scheduler {
     Sed,
     /// Never queue.
     Nq,
+    /// Weighted failover.
+    Fo,
+    /// Overflow.
+    Ovf,
+    /// Two random choices.
+    Twos,
     /// Source hashing.
     Sh,
     /// Destination hashing.
@@ -191,6 +200,9 @@ impl Scheduler {
         Self::Wlc,
         Self::Sed,
         Self::Nq,
+        Self::Fo,
+        Self::Ovf,
+        Self::Twos,
         Self::Sh,
         Self::Dh,
         Self::Mh,
@@ -211,7 +223,7 @@ impl Scheduler {
     pub fn from_name(name: &str) -> Result<Self, UnknownScheduler> {
         let known = Self::ALL.iter().find(|known| known.name() == name);
         known.copied().ok_or(match name {
-            "lblc" | "lblcr" | "fo" | "ovf" | "twos" => UnknownScheduler::NotYet,
+            "lblc" | "lblcr" => UnknownScheduler::NotYet,
             _ => UnknownScheduler::Unknown,
         })
     }
@@ -227,6 +239,9 @@ impl Scheduler {
             Self::Wlc => wlc::Wlc::NAME,
             Self::Sed => sed::Sed::NAME,
             Self::Nq => nq::Nq::NAME,
+            Self::Fo => fo::Fo::NAME,
+            Self::Ovf => ovf::Ovf::NAME,
+            Self::Twos => twos::Twos::NAME,
             Self::Sh => sh::Sh::NAME,
             Self::Dh => dh::Dh::NAME,
             Self::Mh => mh::Mh::NAME,
@@ -289,8 +304,8 @@ impl Scheduler {
     /// number is a cursor, also one from before the destinations changed; and
     /// anything may be in the table, though only what
     /// [`fill`](Self::fill) made is of use. A scheduler that needs a table
-    /// and is given none picks nothing; the others ignore it. One that hashes
-    /// leaves the cursor as it is.
+    /// and is given none picks nothing; the others ignore it. The cursor stays
+    /// as it is with those that hash and with `fo` and `ovf`.
     #[inline]
     pub fn pick(
         self,
@@ -307,6 +322,9 @@ impl Scheduler {
             Self::Wlc => return wlc::Wlc::pick(cursor, candidates),
             Self::Sed => return sed::Sed::pick(cursor, candidates),
             Self::Nq => return nq::Nq::pick(cursor, candidates),
+            Self::Fo => return fo::Fo::pick(cursor, candidates),
+            Self::Ovf => return ovf::Ovf::pick(cursor, candidates),
+            Self::Twos => return twos::Twos::pick(cursor, candidates),
             Self::Sh => table::find::<sh::Sh>(request, candidates, table?),
             Self::Dh => table::find::<dh::Dh>(request, candidates, table?),
             Self::Mh => table::find::<mh::Mh>(request, candidates, table?),

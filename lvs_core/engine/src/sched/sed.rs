@@ -2,7 +2,8 @@
 
 //! Shortest expected delay: who would have the fewest active connections for its
 //! weight if it got this one too. So the heaviest begin, where [`super::wlc`] sees
-//! equals as long as there are no connections.
+//! equals as long as there are no connections. Connections of UDP are never
+//! active: with them everything goes to the heaviest, as in IPVS.
 
 use super::load::{least, Load};
 use super::{Candidates, Pick, Rule};

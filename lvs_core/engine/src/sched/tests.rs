@@ -109,13 +109,16 @@ fn names_are_the_stock_tools() {
         ("wlc", Scheduler::Wlc),
         ("sed", Scheduler::Sed),
         ("nq", Scheduler::Nq),
+        ("fo", Scheduler::Fo),
+        ("ovf", Scheduler::Ovf),
+        ("twos", Scheduler::Twos),
         ("sh", Scheduler::Sh),
         ("dh", Scheduler::Dh),
         ("mh", Scheduler::Mh),
     ] {
         assert_eq!(scheduler.name(), name);
     }
-    for name in ["lblc", "lblcr", "fo", "ovf", "twos"] {
+    for name in ["lblc", "lblcr"] {
         assert_eq!(Scheduler::from_name(name), Err(UnknownScheduler::NotYet));
     }
     for name in ["", "RR", "rr ", "r", "wrrr"] {

@@ -119,6 +119,52 @@ fn connections_spread_by_weight() {
     }
 }
 
+#[test]
+fn fo_keeps_to_the_heaviest_and_of_equals_to_the_newest() {
+    for cursor in [0, 1, 2, u64::MAX] {
+        let many = (u32::MAX, 7);
+        let dests = [(5, many), (9, many), (9, many), (1, (0, 0)), (-99, (0, 0))];
+        for scheduler in [Scheduler::Fo, Scheduler::Ovf] {
+            let expected = if scheduler == Scheduler::Fo { 2 } else { 3 };
+            assert_eq!(pick(scheduler, cursor, &dests), Some(expected));
+        }
+        let pick = super::pick(Scheduler::Fo, cursor, &busy(&dests)).unwrap();
+        assert_eq!(pick.cursor, cursor);
+    }
+}
+
+#[test]
+fn ovf_goes_on_when_there_are_more_active_connections_than_weight() {
+    let with = |active| pick(Scheduler::Ovf, 1, &[(3, (active, 99)), (2, (0, 0))]);
+    assert_eq!([2, 3, 4].map(with), [Some(0), Some(0), Some(1)]);
+    // All are full.
+    assert_eq!(pick(Scheduler::Ovf, 1, &[(3, (4, 0)), (2, (3, 0))]), None);
+    assert_eq!(spread(Scheduler::Ovf, 1, &[2, 4, 3, 0], 12), [3, 5, 4, 0]);
+}
+
+#[test]
+fn twos_draws_by_weight_and_takes_the_less_busy() {
+    // Without connections the first of the two serves: shares are as weights.
+    let mut dests = fake(&[1, 2, 0, 5, -4]);
+    let mut counts = [0_u32; 5];
+    for index in picks(Scheduler::Twos, 12_345, &dests, 8000) {
+        counts[index] += 1;
+    }
+    for (count, expected) in counts.into_iter().zip([1000, 2000, 0, 5000, 0]) {
+        assert!(count.abs_diff(expected) < 150, "{counts:?}");
+    }
+    // A busy one serves only when drawn twice, (5/8)^2.
+    dests.conns[3] = (9, 0);
+    let busy = picks(Scheduler::Twos, 12_345, &dests, 8000);
+    let busy = busy.iter().filter(|index| **index == 3).count();
+    assert!(busy.abs_diff(8000 * 25 / 64) < 150, "{busy}");
+    // Connections follow the weights.
+    let spread = spread(Scheduler::Twos, 99, &[1, 2, 0, 5], 800);
+    for (have, expected) in spread.into_iter().zip([100_u32, 200, 0, 500]) {
+        assert!(have.abs_diff(expected) <= 20, "{have} of {expected}");
+    }
+}
+
 proptest! {
     #[test]
     fn nobody_less_busy_was_passed_over(
