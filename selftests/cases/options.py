@@ -148,6 +148,20 @@ def test_a_clients_own_claim_is_removed_and_counted():
     same(before + 1, drops("toa_spoofed_removed"))
 
 
+def test_a_clients_own_claim_of_the_other_kind_that_servers_read_is_removed():
+    before = drops("toa_spoofed_removed")
+    f = Flow(W, 3022)
+    # With timestamps and so long a claim of its own there would be no room beside it.
+    claim = struct.pack("!BBH16s", 253, 20, 666, b"spoofed by client")
+    got = f.syn(claim + mss(1460) + timestamps(7))
+    same({TOA, 2, 8}, {k for k, _ in got.l4.parsed_options()})
+    same((RAW_CLIENT, 3022), told(got))
+    f.syn_ack()
+    got = f.client_sends("PA", options=claim + NOP * 2 + timestamps(8, 1), payload=b"GET")
+    same({TOA, 8}, {k for k, _ in got.l4.parsed_options()})
+    same(before + 2, drops("toa_spoofed_removed"))
+
+
 def test_mss_of_the_server_leaves_room_for_it():
     f = Flow(W, 3013)
     f.syn(SYN_OPTIONS)

@@ -32,8 +32,10 @@ impl KindSet {
     /// No kind.
     pub const EMPTY: KindSet = KindSet([0; KindSet::MAX]);
 
-    /// The kind that TOA has had since it was invented: 254.
-    pub const TOA: KindSet = KindSet([kind::EXPERIMENT_2, 0, 0, 0]);
+    /// The kinds that balancers use: 254 since TOA was invented, and 253, in
+    /// which some tell IPv6 clients. Servers read both unless told otherwise,
+    /// so the balancer removes both from what clients send.
+    pub const TOA: KindSet = KindSet([kind::EXPERIMENT_2, kind::EXPERIMENT_1, 0, 0]);
 
     /// A set of the kinds in `kinds`.
     ///
@@ -136,7 +138,7 @@ mod tests {
             assert_eq!(set.is_empty(), kinds.is_empty());
             assert!((0..=255).all(|k| set.contains(k) == kinds.contains(&k)));
         }
-        assert_eq!(KindSet::new(&[254]), Ok(KindSet::TOA));
+        assert_eq!(KindSet::new(&[254, 253]), Ok(KindSet::TOA));
         assert_eq!(KindSet::new(&[]), Ok(KindSet::default()));
         for bits in [0x0000_00fe, 0xfe00_fd00, 0xfefe_0000, 0x0200_0000] {
             assert_eq!(KindSet::from_bits(bits), None);
