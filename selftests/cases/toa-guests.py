@@ -2,19 +2,17 @@
 # toa.ko beside others that live on a TCP socket: MPTCP listeners, kernel TLS, sockmap, io_uring.
 # suite: toa
 import ctypes
-import mmap
 import os
 import socket
 import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from ktap import run, same, skip
-from toa import (CLIENT, CPORT, LIP, MPTCP, SERVER, TCP_ULP, Family, Peer, counted, end, libc, listen, network,
-                 no_network, option, peername, server_sysctl, syscall, wait_for)
+from ktap import run, same
+from toa import (CLIENT, CPORT, LIP, MPTCP, SERVER, TCP_ULP, Family, Peer, counted, end, is_mptcp, listen,
+                 mptcp_connect, network, no_network, option, peername, server_sysctl, syscall, uring_accept, wait_for)
 
 END = TOA = None
-CAPABLE = b"\x1e\4\1\1"  # MP_CAPABLE version 1, HMAC-SHA256
 
 
 def setup():
@@ -26,24 +24,6 @@ def setup():
 def teardown():
     END.sock.close()
     no_network()
-
-
-def mptcp_connect(port, options, data=b""):
-    """The handshake of RFC 8684 section 3.1; with data, the ACK that makes the connection carries it."""
-    p = Peer(END, port)
-    p.send("S", CAPABLE + b"\2\4\5\xb4")
-    theirs = p.got("SA").l4.option(30)
-    assert theirs and len(theirs) == 10, f"the listener does not speak MPTCP: {theirs}"
-    keys = b"\x11" * 8 + theirs[2:10]
-    if data:
-        p.send("PA", b"\x1e\x16\1\1" + keys + struct.pack("!H", len(data)) + b"\1\1" + options, data)
-    else:
-        p.send("A", b"\x1e\x14\1\1" + keys + options)
-    return p
-
-
-def is_mptcp(s):
-    return s.getsockopt(socket.SOL_SOCKET, 38) == MPTCP  # SO_PROTOCOL
 
 
 def test_an_mptcp_listener_and_a_plain_client():
@@ -59,7 +39,7 @@ def test_an_mptcp_listener_and_an_mptcp_client():
     for family, wanted in ((socket.AF_INET, CLIENT), (socket.AF_INET6, f"::ffff:{CLIENT}")):
         with listen(80, family, MPTCP) as l:
             before = TOA.stats()["entries"]
-            p = mptcp_connect(80, option())
+            p = mptcp_connect(END, 80, option())
             s, addr = l.accept()
             assert is_mptcp(s), "fell back to TCP"
             same((wanted, CPORT), addr[:2])
@@ -72,7 +52,7 @@ def test_an_mptcp_listener_and_an_mptcp_client():
 
 def test_an_mptcp_connection_without_the_option_has_its_own_peer():
     with listen(80, protocol=MPTCP) as l, counted(TOA, no_option=1, unknown=1):
-        p = mptcp_connect(80, b"")
+        p = mptcp_connect(END, 80, b"")
         s, addr = l.accept()
         assert is_mptcp(s)
         same((LIP, p.sport), addr)
@@ -84,7 +64,7 @@ def test_mptcp_with_syn_cookies():
     server_sysctl("net.ipv4.tcp_syncookies", 2)
     try:
         with listen(80, protocol=MPTCP) as l:
-            p = mptcp_connect(80, option())
+            p = mptcp_connect(END, 80, option())
             s, addr = l.accept()
             same((CLIENT, CPORT), addr)
             s.close()
@@ -134,30 +114,6 @@ def test_sockmap():
         p.reset()
         wait_for(lambda: TOA.stats()["entries"] == before - 1)
     os.close(sockmap)
-
-
-def uring_accept(listener):
-    """One IORING_OP_ACCEPT, by system calls: (accepted socket, what it wrote as address)."""
-    params = ctypes.create_string_buffer(120)
-    try:
-        ring = syscall(425, 4, params)
-    except OSError as e:
-        skip(f"io_uring: {e}")
-    p = struct.unpack("=30I", params.raw)
-    sq, cq = p[10:18], p[20:28]  # offsets: head tail mask entries ...
-    rings = mmap.mmap(ring, 4096, offset=0)
-    sqes = mmap.mmap(ring, 4 * 64, offset=0x10000000)
-    addr, length = ctypes.create_string_buffer(28), ctypes.create_string_buffer(struct.pack("=I", 28), 4)
-    # opcode 13, fd, address length's address, address
-    sqes[:64] = struct.pack("=BBHiQQ", 13, 0, 0, listener.fileno(), ctypes.addressof(length),
-                            ctypes.addressof(addr)).ljust(64, b"\0")
-    rings[sq[6]:sq[6] + 4] = struct.pack("=I", 0)  # array[0] = sqe 0
-    rings[sq[1]:sq[1] + 4] = struct.pack("=I", 1)
-    same(1, syscall(426, ring, 1, 1, 1, None, 0), "io_uring_enter")
-    result = struct.unpack("=i", rings[cq[5] + 8:cq[5] + 12])[0]
-    assert result >= 0, f"accept: {result}"
-    os.close(ring)
-    return socket.socket(fileno=result), addr.raw
 
 
 def test_io_uring():

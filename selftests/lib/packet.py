@@ -21,6 +21,9 @@ def checksum(data):
 
 
 def pseudo(src, dst, proto, length):
+    if ":" in src:
+        both = b"".join(socket.inet_pton(socket.AF_INET6, a) for a in (src, dst))
+        return both + struct.pack("!IHBB", length, 0, 0, proto)
     return socket.inet_aton(src) + socket.inet_aton(dst) + struct.pack("!BBH", 0, proto, length)
 
 
@@ -185,6 +188,10 @@ class Packet:
                 l4 = kind.parse(body)
         return cls(src, dst, l4, ttl, ident, bool(frag & 0x4000), bool(frag & 0x2000), (frag & 0x1FFF) * 8, tos,
                    proto, data[20:head], total, c, problems)
+
+    @property
+    def header_len(self):
+        return 20 + len(self.options)
 
     def with_l4(self, **changes):
         return replace(self, l4=replace(self.l4, **changes))

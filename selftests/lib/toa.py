@@ -1,21 +1,26 @@
-"""A real server's view, without a director: two namespaces, `balancer` and `server`, joined by a veth pair.
+"""A real server's view, without a director: two namespaces, `balancer` and `server`, joined by a veth pair, with IPv4
+and IPv6.
 
 The balancer's side is made by hand: connections come from an address that nobody owns, with the TOA option where the
 test wants it. The server's side is real sockets. `Family` speaks the netlink family TOA.
 """
 import ctypes
+import mmap
 import os
 import socket
 import struct
 import subprocess
 import time
 
-from ktap import sh
-from packet import Packet, Tcp, toa
+from ktap import same, sh, skip
+from packet import Tcp, toa
 from wire import End, inside, mac_of
 
 LIP, LIP2, SERVER = "10.4.0.7", "10.4.0.8", "10.4.0.1"
+LIP6, SERVER6 = "fd00:4::7", "fd00:4::1"
 CLIENT, CPORT = "203.0.113.9", 40001
+CLIENT6 = "2001:db8::7"
+TOA_SO_GET_LOOKUP = 4096  # the number that DPVS gave it
 MPTCP, TCP_ULP, TCP_FASTOPEN, TCP_DEFER_ACCEPT, SO_PEERNAME = 262, 31, 23, 9, 28
 
 
@@ -29,7 +34,8 @@ def network():
         toa_in
     """)
     mac = mac_of("balancer", "eth0").hex(":")
-    for lip in (LIP, LIP2):
+    sh(f"ip -n server addr add {SERVER6}/64 dev eth0 nodad")
+    for lip in (LIP, LIP2, LIP6):
         sh(f"ip -n server neigh add {lip} lladdr {mac} dev eth0 nud permanent")
 
 
@@ -69,7 +75,7 @@ class Peer:
 
     def send(self, flags, options=b"", payload=b""):
         tcp = Tcp(self.sport, self.port, self.seq, self.ack, flags, options=options, payload=payload)
-        self.end.send(Packet(self.end.addr, SERVER, tcp))
+        self.end.send(self.end.kind(self.end.addr, SERVER6 if ":" in self.end.addr else SERVER, tcp))
         self.seq += len(payload) + ("S" in flags) + ("F" in flags)
 
     def got(self, flags):
@@ -91,11 +97,32 @@ class Peer:
         self.send("RA")
 
 
+CAPABLE = b"\x1e\4\1\1"  # MP_CAPABLE version 1, HMAC-SHA256
+
+
+def mptcp_connect(end, port, options, data=b""):
+    """The handshake of RFC 8684 section 3.1; with data, the ACK that makes the connection carries it."""
+    p = Peer(end, port)
+    p.send("S", CAPABLE + b"\2\4\5\xb4")
+    theirs = p.got("SA").l4.option(30)
+    assert theirs and len(theirs) == 10, f"the listener does not speak MPTCP: {theirs}"
+    keys = b"\x11" * 8 + theirs[2:10]
+    if data:
+        p.send("PA", b"\x1e\x16\1\1" + keys + struct.pack("!H", len(data)) + b"\1\1" + options, data)
+    else:
+        p.send("A", b"\x1e\x14\1\1" + keys + options)
+    return p
+
+
+def is_mptcp(s):
+    return s.getsockopt(socket.SOL_SOCKET, 38) == MPTCP  # SO_PROTOCOL
+
+
 def option(client=CLIENT, cport=CPORT, kind=254):
     return toa(client, cport, kind)
 
 
-def option6(client, cport, kind=254):
+def option6(client=CLIENT6, cport=443, kind=254):
     return struct.pack("!BBH", kind, 20, cport) + socket.inet_pton(socket.AF_INET6, client)
 
 
@@ -107,6 +134,37 @@ def peername(s):
     family, port = struct.unpack("=H", raw[:2])[0], struct.unpack("!H", raw[2:4])[0]
     addr = raw[4:8] if family == socket.AF_INET else raw[8:24]
     return socket.inet_ntop(family, addr), port
+
+
+def nat64_peer(s, length=20):
+    """What getsockopt(IPPROTO_IP, 4096) says: (address, port)."""
+    raw = s.getsockopt(socket.IPPROTO_IP, TOA_SO_GET_LOOKUP, length)
+    assert len(raw) == length and not any(raw[18:]), raw
+    return socket.inet_ntop(socket.AF_INET6, raw[:16]), struct.unpack("!H", raw[16:18])[0]
+
+
+def uring_accept(listener):
+    """One IORING_OP_ACCEPT, by system calls: (accepted socket, what it wrote as address)."""
+    params = ctypes.create_string_buffer(120)
+    try:
+        ring = syscall(425, 4, params)
+    except OSError as e:
+        skip(f"io_uring: {e}")
+    p = struct.unpack("=30I", params.raw)
+    sq, cq = p[10:18], p[20:28]  # offsets: head tail mask entries ...
+    rings = mmap.mmap(ring, 4096, offset=0)
+    sqes = mmap.mmap(ring, 4 * 64, offset=0x10000000)
+    addr, length = ctypes.create_string_buffer(28), ctypes.create_string_buffer(struct.pack("=I", 28), 4)
+    # opcode 13, fd, address length's address, address
+    sqes[:64] = struct.pack("=BBHiQQ", 13, 0, 0, listener.fileno(), ctypes.addressof(length),
+                            ctypes.addressof(addr)).ljust(64, b"\0")
+    rings[sq[6]:sq[6] + 4] = struct.pack("=I", 0)  # array[0] = sqe 0
+    rings[sq[1]:sq[1] + 4] = struct.pack("=I", 1)
+    same(1, syscall(426, ring, 1, 1, 1, None, 0), "io_uring_enter")
+    result = struct.unpack("=i", rings[cq[5] + 8:cq[5] + 12])[0]
+    assert result >= 0, f"accept: {result}"
+    os.close(ring)
+    return socket.socket(fileno=result), addr.raw
 
 
 class Family:

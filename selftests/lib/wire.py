@@ -13,8 +13,9 @@ import struct
 import time
 
 from packet import Packet, Tcp, Udp
+from packet6 import Packet6
 
-ETH_P_IP = 0x0800
+ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
 VNET_NEEDS_CSUM, VNET_DATA_VALID, VNET_GSO_TCPV4 = 1, 2, 1
 PATIENCE = 20.0  # seconds that something which must come may take under emulation
@@ -53,21 +54,22 @@ class Missing(AssertionError):
 
 
 class End:
-    """One end: an address in a namespace behind a device whose other end is the director's."""
+    """One end: an address, IPv4 or IPv6, in a namespace behind a device whose other end is the director's."""
 
     def __init__(self, ns, dev, addr, peer_dev, peer_ns="director"):
         self.name, self.addr = ns, addr
+        self.kind, ether_type = (Packet6, ETH_P_IPV6) if ":" in addr else (Packet, ETH_P_IP)
         with inside(ns):
-            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ether_type))
             self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             self.sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-            self.sock.bind((dev, ETH_P_IP))
-        self.ether = mac_of(peer_ns, peer_dev) + mac_of(ns, dev) + struct.pack("!H", ETH_P_IP)
+            self.sock.bind((dev, ether_type))
+        self.ether = mac_of(peer_ns, peer_dev) + mac_of(ns, dev) + struct.pack("!H", ether_type)
 
     def send(self, packet, gso_size=0, partial=False):
-        """Sends a Packet or bytes. With `partial` the L4 checksum is left to the device (CHECKSUM_PARTIAL);
-        `gso_size` makes it one big TCP packet of segments that size."""
+        """Sends a packet or bytes. With `partial` the L4 checksum is left to the device (CHECKSUM_PARTIAL);
+        `gso_size` makes it one big TCP packet of segments that size. Both are for IPv4 only."""
         data = packet if isinstance(packet, bytes) else packet.build()
         vnet = bytes(10)
         if partial or gso_size:
@@ -88,10 +90,10 @@ class End:
         data = self.sock.recv(70000)
         flags, gso_type, _, gso_size, start, offset = struct.unpack("<BBHHHH", data[:10])
         partial = bool(flags & VNET_NEEDS_CSUM)
-        p = Packet.parse(data[24:], partial=partial)
+        p = self.kind.parse(data[24:], partial=partial)
         p.partial, p.gso_size = partial, gso_size if gso_type else 0
         if partial and not isinstance(p.l4, bytes):
-            head = 20 + len(p.options)
+            head = p.header_len
             if (start, offset) != (14 + head, {6: 16, 17: 6}[p.proto]):
                 p.problems.append(f"csum_start {start} offset {offset}")
         return p
@@ -111,7 +113,7 @@ class End:
     def all_until_mark(self, sender):
         """Everything for this end that was sent before now. `sender` is the end the packets come from; a mark is
         sent by plain forwarding and what came before it is returned."""
-        mark = Packet(sender.addr, self.addr, Udp(9, 9, b"mark%d" % time.monotonic_ns()))
+        mark = self.kind(sender.addr, self.addr, Udp(9, 9, b"mark%d" % time.monotonic_ns()))
         sender.send(mark)
         got, deadline = [], time.monotonic() + PATIENCE
         while (p := self._next(deadline)) is not None:
