@@ -61,6 +61,7 @@ pub mod route;
 pub mod skb;
 pub mod slab;
 pub mod sock;
+pub mod sockopt;
 pub mod sysctl;
 pub mod time;
 pub mod tracepoint;

@@ -58,6 +58,13 @@ impl Sock {
         self.traits() & bindings::LVS_SOCK_MPTCP_SUBFLOW != 0
     }
 
+    /// Connected, so that getpeername would have an answer. Another answer may
+    /// be true at the next moment, as the socket is not locked.
+    pub fn has_peer(&self) -> bool {
+        // SAFETY: Live by `from_raw`.
+        unsafe { bindings::lvs_sock_has_peer(self.0.get()) }
+    }
+
     /// Made by a SYN with a Fast Open cookie and not yet acknowledged.
     pub(crate) fn is_fastopen_child(&self) -> bool {
         self.traits() & bindings::LVS_SOCK_FASTOPEN_CHILD != 0

@@ -17,6 +17,15 @@ u32 lvs_sock_traits(const struct sock *sk)
 	       (tcp && rcu_access_pointer(tcp_sk(sk)->fastopen_rsk) ? LVS_SOCK_FASTOPEN_CHILD : 0);
 }
 
+/* As inet_getname() has it for getpeername(). Apart from the traits, which are
+ * asked for with every name.
+ */
+bool lvs_sock_has_peer(const struct sock *sk)
+{
+	return READ_ONCE(inet_sk(sk)->inet_dport) &&
+	       !((1 << inet_sk_state_load(sk)) & (TCPF_CLOSE | TCPF_SYN_SENT));
+}
+
 void lvs_sock_names(const struct sock *sk, struct lvs_sock_names *names)
 {
 	const struct inet_sock *inet = inet_sk(sk);

@@ -3,6 +3,7 @@
 #define LVS_HELPERS_SOCK_H
 
 #include <linux/net.h>
+#include <linux/netfilter.h>
 #include <linux/skbuff.h>
 #include <net/sock.h>
 
@@ -20,6 +21,7 @@ struct lvs_sock_names {
 };
 
 u32 lvs_sock_traits(const struct sock *sk);
+bool lvs_sock_has_peer(const struct sock *sk);
 void lvs_sock_names(const struct sock *sk, struct lvs_sock_names *names);
 struct net *lvs_sock_net(const struct sock *sk);
 const u8 *lvs_tcp_options(const struct sk_buff *skb, unsigned int *len);
