@@ -51,6 +51,14 @@ impl Accepted for Clients {
 }
 
 impl Clients {
+    /// What is known of a socket. Any context.
+    pub(crate) fn known(&self, socket: &Sock) -> Option<Known> {
+        match socket.is_mptcp() {
+            true => self.0.find_flow(&socket.flow()),
+            false => self.0.find(socket.id()),
+        }
+    }
+
     fn learn(&self, namespace: &Namespace, child: &Sock, client: AnyEndpoint) -> Counter {
         let flow = child.flow();
         let peer = flow.peer;
@@ -92,11 +100,7 @@ impl Ended for Clients {
 
 impl PeerName for Clients {
     fn peer_name(&self, socket: &Sock, peer: AnyEndpoint, room: Family) -> Option<AnyEndpoint> {
-        let known = match socket.is_mptcp() {
-            true => self.0.find_flow(&socket.flow()),
-            false => self.0.find(socket.id()),
-        };
-        let (outcome, client) = match known {
+        let (outcome, client) = match self.known(socket) {
             None => (Counter::Unknown, None),
             Some(known) if known.peer != peer => (Counter::Changed, None),
             Some(known) if room == Family::V4 && known.client.addr.is_ipv6() => {

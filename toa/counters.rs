@@ -31,11 +31,13 @@ pub(crate) enum Counter {
     Changed,
     /// An IPv6 client does not fit in the answer of an IPv4 socket.
     NoRoom,
+    /// The IPv6 client of an IPv4 connection was given by the socket option.
+    Nat64,
 }
 
 impl Counter {
     /// All of them, in the order of their numbers.
-    pub(crate) const ALL: [Counter; 10] = [
+    pub(crate) const ALL: [Counter; 11] = [
         Counter::Captured,
         Counter::NoOption,
         Counter::Malformed,
@@ -46,6 +48,7 @@ impl Counter {
         Counter::Unknown,
         Counter::Changed,
         Counter::NoRoom,
+        Counter::Nat64,
     ];
 
     /// Place among the counters.
@@ -67,6 +70,7 @@ impl Counter {
             Counter::Unknown => "unknown",
             Counter::Changed => "changed",
             Counter::NoRoom => "no_room",
+            Counter::Nat64 => "answered_nat64",
         }
     }
 
@@ -92,7 +96,11 @@ impl Counter {
                  (a BPF program, or connect() on an accepted socket)"
             }
             Counter::NoRoom => {
-                "IPv6 clients of IPv4 sockets, whose addresses have no room for them"
+                "times that the IPv6 client of an IPv4 socket did not fit in its peer's address: \
+                 listen on IPv6, or ask with getsockopt 4096"
+            }
+            Counter::Nat64 => {
+                "times that a program got the IPv6 client of an IPv4 connection by getsockopt 4096"
             }
         }
     }

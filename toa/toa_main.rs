@@ -10,6 +10,7 @@
 //! ```text
 //!   segment -> tcp_child_process -> [accept probe] -> table
 //!   accept, getpeername -> inet_getname -> [redirected] -> inet_getname, table
+//!   getsockopt 4096 -> [socket option] -> table
 //!   socket ends -> tcp_destroy_sock -> [end probe] -> table
 //! ```
 
@@ -17,6 +18,7 @@ mod capture;
 mod control;
 mod counters;
 mod namespace;
+mod nat64;
 mod table;
 mod trusted;
 
@@ -28,6 +30,7 @@ use kapi::{
     getname::PeerNames,
     netns,
     rcu,
+    sockopt,
     tracepoint::EndProbe,
 };
 use kernel::{prelude::*, sync::Arc};
@@ -56,6 +59,7 @@ struct Toa {
     _family: genl::Registration<ToaFamily>,
     _accepts: AcceptProbe<Clients>,
     _names: PeerNames,
+    _option: sockopt::Registration,
     _ends: EndProbe<Clients>,
     _namespaces: netns::Registration<Namespace>,
     _rcu: rcu::Exit,
@@ -72,6 +76,10 @@ impl kernel::Module for Toa {
         let ends = EndProbe::new(clients.clone()).inspect_err(|_| {
             pr_err!("the tracepoint tcp_destroy_sock is missing in this kernel\n");
         })?;
+        let option =
+            sockopt::Registration::new(nat64::NUMBER, clients.clone()).inspect_err(|_| {
+                pr_err!("another module answers for socket option 4096 of IPPROTO_IP\n");
+            })?;
         let names = PeerNames::new(clients.clone()).inspect_err(say_why)?;
         let accepts = AcceptProbe::new(clients).inspect_err(say_why)?;
         let family = control::FAMILY.register()?;
@@ -80,6 +88,7 @@ impl kernel::Module for Toa {
             _family: family,
             _accepts: accepts,
             _names: names,
+            _option: option,
             _ends: ends,
             _namespaces: namespaces,
             _rcu: rcu,

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # toa.ko comes and goes under traffic, and cannot be switched off silently.
 # suite: toa
+import errno
 import os
 import socket
 import sys
@@ -9,21 +10,23 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import note, run, same, sh, skip
-from toa import CLIENT, CPORT, LIP, SERVER, Family, Peer, end, listen, network, no_network, option, run as command
+from toa import (CLIENT, CLIENT6, CPORT, LIP, LIP6, Family, Peer, end, listen, nat64_peer, network, no_network, option,
+                 option6, run as command)
 from wire import inside
 
-END = None
+END = END6 = None
 ROUNDS = int(os.environ.get("ROUNDS", "8"))
 
 
 def setup():
-    global END
+    global END, END6
     network()
-    END = end()
+    END, END6 = end(), end(LIP6)
 
 
 def teardown():
     END.sock.close()
+    END6.sock.close()
     no_network()
 
 
@@ -45,6 +48,37 @@ def test_without_the_module_nothing_is_left():
         sh("toa_in")
         same((LIP, p.sport), s.getpeername(), "a connection from before the module")
         s.close()
+
+
+def option_of(s):
+    """What getsockopt 4096 says, or the name of its error."""
+    try:
+        return nat64_peer(s)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+
+def test_connections_over_ipv6_and_nat64_that_live_have_their_own_peer_again():
+    with listen(80) as l, listen(81, socket.AF_INET6) as l6:
+        peers = [Peer(e, port) for e, port in ((END, 80), (END, 81), (END6, 81))]
+        held = []
+        for p in peers:
+            p.connect(option6())
+            held.append((l if p.port == 80 else l6).accept()[0])
+        nat64, mapped, real = held
+        same((CLIENT6, 443), real.getpeername()[:2])
+        same([(CLIENT6, 443), (CLIENT6, 443), "ENOENT"], [option_of(s) for s in held])
+        sh("rmmod toa")
+        own = [(LIP, peers[0].sport), (f"::ffff:{LIP}", peers[1].sport), (LIP6, peers[2].sport)]
+        same(own, [s.getpeername()[:2] for s in held])
+        same(["ENOPROTOOPT"] * 3, [option_of(s) for s in held])
+        sh("toa_in")
+        same(own, [s.getpeername()[:2] for s in held])
+        same(["ENOENT"] * 3, [option_of(s) for s in held])
+        for s, p in zip(held, peers):
+            s.close()
+            p.reset()
+    same(0, Family().stats()["entries"])
 
 
 def test_tracing_cannot_be_switched_off_under_it():
@@ -94,11 +128,11 @@ class Traffic:
     """Connections through the server's loopback and askers of names, until told to stop."""
 
     def __init__(self):
-        self.stop, self.made, self.asked, self.errors = False, 0, 0, []
+        self.stop, self.made, self.asked, self.options, self.errors = False, 0, 0, 0, []
         with inside("server"):
             self.listener = socket.create_server(("127.0.0.1", 7000), backlog=64)
             self.clients = [socket.socket() for _ in range(2)]
-        self.threads = [threading.Thread(target=t) for t in (self.serve, self.connect, self.ask)]
+        self.threads = [threading.Thread(target=t) for t in (self.serve, self.connect, self.ask, self.ask_option)]
 
     def guarded(self, work):
         try:
@@ -138,6 +172,16 @@ class Traffic:
             self.asked += 1
         self.guarded(work)
 
+    def ask_option(self):
+        with inside("server"):
+            l = socket.create_server(("127.0.0.1", 7002))
+            c = socket.create_connection(("127.0.0.1", 7002))
+
+        def work():
+            assert option_of(c) in ("ENOENT", "ENOPROTOOPT")
+            self.options += 1
+        self.guarded(work)
+
     def __enter__(self):
         for t in self.threads:
             t.start()
@@ -158,8 +202,9 @@ def test_comes_and_goes_under_traffic():
             sh_quick("rmmod", "toa")
             sh_quick("modprobe", "toa")
         seconds = time.monotonic() - start
-    note(f"{ROUNDS} times out and in in {seconds:.1f} s, with {traffic.made} connections and {traffic.asked} questions")
-    assert traffic.made > ROUNDS and traffic.asked > ROUNDS
+    note(f"{ROUNDS} times out and in in {seconds:.1f} s, with {traffic.made} connections, {traffic.asked} questions for "
+         f"the peer and {traffic.options} for the option")
+    assert min(traffic.made, traffic.asked, traffic.options) > ROUNDS
 
 
 def sh_quick(*words):

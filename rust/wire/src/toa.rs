@@ -130,6 +130,33 @@ impl Toa {
     }
 }
 
+/// The IPv6 client of a connection over IPv4, as DPVS's module for servers tells
+/// it (`struct toa_nat64_peer`).
+///
+/// ```text
+/// +----------------------------------------+---------------+-----------+
+/// |        client address, 16 bytes        |  client port  |  padding  |
+/// +----------------------------------------+---------------+-----------+
+/// ```
+///
+/// The padding is the C compiler's: an `in6_addr` is aligned to 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nat64Peer(pub Endpoint<Ipv6Addr>);
+
+impl Nat64Peer {
+    /// Bytes of the structure.
+    pub const LEN: usize = 20;
+    /// Bytes before the padding.
+    pub const MEANT: usize = 18;
+
+    /// The whole structure, with zeros for padding.
+    pub const fn to_bytes(&self) -> [u8; Self::LEN] {
+        let [r, s] = self.0.port.to_be_bytes();
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0.addr.octets();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, r, s, 0, 0]
+    }
+}
+
 impl From<AnyEndpoint> for Toa {
     #[inline]
     fn from(client: AnyEndpoint) -> Self {
@@ -183,6 +210,17 @@ mod tests {
         assert_eq!(v6.to_bytes(254), V6);
         assert_eq!(find(&v6.to_bytes(253)), Ok(Some(v6)));
         assert_eq!(Toa::from(v6.client()), v6);
+    }
+
+    #[test]
+    fn the_answer_for_nat64_is_address_port_and_zeros() {
+        let Ok(Some(Toa::V6(client))) = find(&V6) else {
+            panic!("no client");
+        };
+        let bytes = Nat64Peer(client).to_bytes();
+        assert_eq!(bytes[..16], V6[4..]);
+        assert_eq!(bytes[16..Nat64Peer::MEANT], V6[2..4]);
+        assert_eq!(bytes[Nat64Peer::MEANT..], [0, 0]);
     }
 
     #[test]
