@@ -270,7 +270,7 @@ impl Services {
             method: dest.configured(),
             weight: dest.weight(),
         });
-        let config = request.edit(named, current)?;
+        let config = request.edit(current)?;
         if let Some(dest) = dest {
             dest.change(settings(config));
         }

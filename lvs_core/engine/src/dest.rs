@@ -99,7 +99,7 @@ impl DestRequest<'_> {
         self.config(method, Command::Add)
     }
 
-    /// Checks a request to edit `key`, which is set to `current` if it is there.
+    /// Checks a request to edit a destination, which is set to `current` if it is there.
     ///
     /// An edit with method 0 leaves an explicit FULLNAT destination FULLNAT:
     /// stock tools know no other way to say "as it is".
@@ -107,11 +107,7 @@ impl DestRequest<'_> {
     /// # Errors
     ///
     /// The first that applies, in the order of IPVS.
-    pub fn edit(
-        &self,
-        _key: AnyEndpoint,
-        current: Option<DestConfig>,
-    ) -> Result<DestConfig, ConfigError> {
+    pub fn edit(&self, current: Option<DestConfig>) -> Result<DestConfig, ConfigError> {
         let method = self.numbers()?;
         if current.is_none() {
             return Err(ConfigError::DestUnknown);

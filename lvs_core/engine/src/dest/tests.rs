@@ -169,7 +169,7 @@ fn faults_are_reported_in_the_order_of_ipvs() {
     request.tunnel_port = Some(6080);
     expect(&request, ConfigError::DestExists, Errno::Exist);
     assert_eq!(request.add(group, false), Err(ConfigError::DestAddress));
-    assert_eq!(request.edit(group, None), Err(ConfigError::DestUnknown));
+    assert_eq!(request.edit(None), Err(ConfigError::DestUnknown));
     assert_eq!(ConfigError::DestUnknown.errno(), Errno::NoEnt);
     let expect = |request: &DestRequest<'_>, what| {
         assert_eq!(
@@ -232,7 +232,7 @@ fn an_edit_with_method_0_keeps_explicit_fullnat() {
             method: old,
             weight: 1,
         };
-        let new = request.edit(key(), Some(old)).unwrap();
+        let new = request.edit(Some(old)).unwrap();
         assert_eq!(new.weight, 7);
         new.method
     };
