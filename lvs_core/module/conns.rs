@@ -9,6 +9,7 @@ use crate::{
     locals::Local,
     settings::Settings,
     spaces::{Spaces, Triple},
+    templates::{Control, Templates},
 };
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
@@ -21,12 +22,13 @@ use kernel::{
 use lvs_engine::{
     conn::{Conn, Dir, Protocol, Segment, Snapshot, State, Step},
     ports::Ranges,
+    tcp::TcpState,
     time::Ticks,
     timeouts::Timeouts,
 };
 use lvs_kapi::{rcu::ReadLock, time};
 use lvs_table::{Due, Item, Ref, Side, Table};
-use lvs_wire::addr::{Endpoint, Family as AnyFamily};
+use lvs_wire::addr::{AnyEndpoint, Endpoint, Family as AnyFamily};
 
 /// The moment now.
 #[inline]
@@ -36,7 +38,7 @@ pub(crate) fn now() -> Ticks {
 
 /// A wheel's tick is a second.
 #[inline]
-fn wheel_tick(ticks: Ticks) -> u32 {
+pub(crate) fn wheel_tick(ticks: Ticks) -> u32 {
     ticks.get().div_ceil(lvs_engine::time::TICKS_PER_SECOND)
 }
 
@@ -48,6 +50,8 @@ pub(crate) struct Connection<A> {
     pub(crate) dest: Arc<Dest>,
     /// With FULLNAT: where its port is from.
     pub(crate) local: Option<Arc<Local>>,
+    /// With persistence: what is known of its template.
+    pub(crate) control: Option<Arc<Control>>,
 }
 
 // Two of the first cache lines hold all that an established packet reads.
@@ -109,6 +113,11 @@ impl<A: Family> Connection<A> {
         }
     }
 
+    /// The server, of whichever family, as listings show it.
+    pub(crate) fn real(&self) -> AnyEndpoint {
+        AnyEndpoint::new(self.dest.real.addr, self.conn.real.port)
+    }
+
     /// Seconds until it expires, if nothing more comes.
     pub(crate) fn expires_in(&self, now: Ticks, timeouts: &Timeouts) -> u32 {
         self.conn
@@ -117,12 +126,50 @@ impl<A: Family> Connection<A> {
     }
 }
 
+/// Whether a connection proves that its client is there: its handshake is over,
+/// or the server has answered.
+#[inline]
+fn is_real(segment: &Segment, state: Snapshot) -> bool {
+    matches!(state.state.tcp(), TcpState::Established)
+        || (matches!(state.state.tcp(), TcpState::None) && segment.dir == Dir::Out)
+}
+
 /// What an entry is made from.
 pub(crate) struct NewConnection<A> {
     pub(crate) conn: Conn<A, A>,
     pub(crate) first: Snapshot,
     pub(crate) dest: Arc<Dest>,
     pub(crate) local: Option<Arc<Local>>,
+    pub(crate) control: Option<Arc<Control>>,
+}
+
+impl<A: Family> NewConnection<A> {
+    /// The connection, counted where it counts.
+    fn open(self) -> Connection<A> {
+        let (state, seqs) = self.first.to_words();
+        let Self {
+            conn,
+            dest,
+            local,
+            control,
+            ..
+        } = self;
+        dest.opened();
+        if let Some(local) = &local {
+            local.opened();
+        }
+        if let Some(control) = &control {
+            control.opened();
+        }
+        Connection {
+            conn,
+            state: AtomicU64::new(state),
+            seqs: AtomicU64::new(seqs),
+            dest,
+            local,
+            control,
+        }
+    }
 }
 
 /// All connections of a namespace, and the ports they use.
@@ -132,6 +179,7 @@ pub(crate) struct Conns {
     /// As `v4`.
     pub(crate) v6: SetOnce<Flows<Ipv6Addr>>,
     pub(crate) spaces: Arc<Spaces>,
+    pub(crate) templates: Templates,
 }
 
 /// The connections of one family.
@@ -148,6 +196,7 @@ impl Conns {
             v4: SetOnce::new(),
             v6: SetOnce::new(),
             spaces: Arc::new(Spaces::new()?, GFP_KERNEL)?,
+            templates: Templates::new()?,
         })
     }
 
@@ -175,6 +224,7 @@ impl Conns {
     pub(crate) fn clear(&self) {
         self.v4.as_ref().into_iter().for_each(Flows::clear);
         self.v6.as_ref().into_iter().for_each(Flows::clear);
+        self.templates.clear();
     }
 
     /// See [`Flows::hasten_all`].
@@ -255,26 +305,13 @@ impl<A: Family> Flows<A> {
         new: NewConnection<A>,
         timeouts: &Timeouts,
     ) -> Result<Ref<'r, Connection<A>>, Option<Ref<'r, Connection<A>>>> {
-        let NewConnection {
-            conn,
-            first,
-            dest,
-            local,
-        } = new;
-        let (state, seqs) = first.to_words();
+        let (conn, first) = (new.conn, new.first);
         let hashes = (
             self.key.packet(conn.protocol, conn.client, conn.virt),
             conn.method
                 .sees_replies()
                 .then(|| self.key.packet(conn.protocol, conn.real, conn.local)),
         );
-        let entry = Connection {
-            conn,
-            state: AtomicU64::new(state),
-            seqs: AtomicU64::new(seqs),
-            dest,
-            local,
-        };
         let tick = wheel_tick(conn.deadline(first, timeouts));
         let same = |other: &Connection<A>| {
             other.conn.client == conn.client
@@ -282,15 +319,16 @@ impl<A: Family> Flows<A> {
                 && other.conn.protocol == conn.protocol
         };
         // Counted before it can be found, or who removes it would count first.
-        entry.dest.opened();
-        if let Some(local) = &entry.local {
-            local.opened();
-        }
+        let entry = new.open();
         let (dest, local, triple) = (entry.dest.clone(), entry.local.clone(), entry.triple());
+        let control = entry.control.clone();
         self.table
             .insert(rcu, entry, hashes, tick, same)
             .map_err(|error| {
                 dest.closed(false);
+                if let Some(control) = control {
+                    control.closed();
+                }
                 if let Some(local) = local {
                     local.closed();
                     self.spaces.release(&triple, conn.local.port, None, now());
@@ -300,6 +338,20 @@ impl<A: Family> Flows<A> {
                     lvs_table::InsertError::NoMemory => None,
                 }
             })
+    }
+
+    /// Calls `then` with a connection for one packet, which nobody finds. Any
+    /// context.
+    pub(crate) fn once<R>(
+        &self,
+        new: NewConnection<A>,
+        then: impl FnOnce(&Connection<A>, Snapshot) -> R,
+    ) -> R {
+        let first = new.first;
+        let entry = new.open();
+        let result = then(&entry, first);
+        self.ended(&entry);
+        result
     }
 
     /// Lets `segment` change the connection's state. Returns the state that
@@ -325,6 +377,9 @@ impl<A: Family> Flows<A> {
                 continue;
             }
             entry.dest.count(step.activity);
+            if let Some(control) = entry.control.as_ref().filter(|_| is_real(segment, new)) {
+                control.assure();
+            }
             if step.shortened {
                 let deadline = entry.conn.deadline(new, timeouts);
                 self.table.hasten(entry, wheel_tick(deadline));
@@ -344,6 +399,9 @@ impl<A: Family> Flows<A> {
     fn ended(&self, entry: &Connection<A>) {
         let snapshot = entry.end();
         entry.dest.closed(!entry.conn.is_inactive(snapshot));
+        if let Some(control) = &entry.control {
+            control.closed();
+        }
         if let Some(local) = &entry.local {
             local.closed();
             let sequence = entry.conn.last_sent(snapshot);

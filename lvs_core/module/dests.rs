@@ -5,7 +5,11 @@
 use crate::stats::Stats;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
-use lvs_engine::conn::{Activity, DestStatus, Method};
+use lvs_engine::{
+    conn::{Activity, DestStatus, Method},
+    dest::{DestConfig, Thresholds},
+    tunnel::Tunnel,
+};
 use lvs_kapi::{
     gfp::Gfp,
     net::Net,
@@ -24,6 +28,12 @@ pub(crate) struct Dest {
     method: AtomicU32,
     upper: AtomicU32,
     lower: AtomicU32,
+    /// It reached the upper threshold, and has not come down to the lower one.
+    overloaded: AtomicBool,
+    /// Type, flags and port of its tunnel.
+    tunnel: AtomicU32,
+    /// Templates that lead to it.
+    persistent: AtomicU32,
     /// Whether it still is in its service.
     available: AtomicBool,
     total: AtomicU32,
@@ -34,20 +44,11 @@ pub(crate) struct Dest {
     route: rcu::Cell<Route>,
 }
 
-/// What of a destination can be changed.
-#[derive(Clone, Copy)]
-pub(crate) struct DestSettings {
-    pub(crate) weight: u32,
-    pub(crate) method: Method,
-    pub(crate) upper: u32,
-    pub(crate) lower: u32,
-}
-
 impl Dest {
     /// May sleep.
     pub(crate) fn new(
         real: AnyEndpoint,
-        settings: DestSettings,
+        config: DestConfig,
         service_stats: Arc<Stats>,
     ) -> Result<Arc<Self>> {
         let dest = Self {
@@ -57,6 +58,9 @@ impl Dest {
             method: AtomicU32::new(0),
             upper: AtomicU32::new(0),
             lower: AtomicU32::new(0),
+            overloaded: AtomicBool::new(false),
+            tunnel: AtomicU32::new(0),
+            persistent: AtomicU32::new(0),
             available: AtomicBool::new(true),
             total: AtomicU32::new(0),
             active: AtomicU32::new(0),
@@ -64,31 +68,78 @@ impl Dest {
             service_stats,
             route: rcu::Cell::empty(),
         };
-        dest.change(settings);
+        dest.change(config);
         Ok(Arc::new(dest, GFP_KERNEL)?)
     }
 
     /// Changes the settings; connections keep the method they began with.
-    pub(crate) fn change(&self, settings: DestSettings) {
-        self.weight.store(settings.weight, Relaxed);
-        if settings.weight > 0 {
-            self.last_weight.store(settings.weight, Relaxed);
+    pub(crate) fn change(&self, config: DestConfig) {
+        self.weight.store(config.weight, Relaxed);
+        if config.weight > 0 {
+            self.last_weight.store(config.weight, Relaxed);
         }
         self.method
-            .store(u32::from(settings.method.number()), Relaxed);
-        self.upper.store(settings.upper, Relaxed);
-        self.lower.store(settings.lower, Relaxed);
+            .store(u32::from(config.method.number()), Relaxed);
+        self.upper.store(config.thresholds.upper, Relaxed);
+        self.lower.store(config.thresholds.lower, Relaxed);
+        let tunnel = config.tunnel;
+        let word = u32::from(tunnel.kind())
+            | u32::from(tunnel.flags() & 0xff) << 8
+            | u32::from(tunnel.port()) << 16;
+        self.tunnel.store(word, Relaxed);
         // The way there may be another one now.
         self.route.replace(None);
     }
 
-    pub(crate) fn settings(&self) -> DestSettings {
-        DestSettings {
+    /// What it is set to.
+    pub(crate) fn config(&self) -> DestConfig {
+        DestConfig {
             weight: self.weight(),
             method: self.configured(),
+            thresholds: self.thresholds(),
+            tunnel: self.tunnel(),
+        }
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        Thresholds {
             upper: self.upper.load(Relaxed),
             lower: self.lower.load(Relaxed),
         }
+    }
+
+    /// Whether it has as many connections as it may have. To be asked whenever
+    /// somebody is sought for a new one: what it said last counts.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        let before = self.overloaded.load(Relaxed);
+        let now = self
+            .thresholds()
+            .is_reached(before, self.total.load(Relaxed));
+        if now != before {
+            self.overloaded.store(now, Relaxed);
+        }
+        now
+    }
+
+    /// How packets to it are wrapped.
+    #[inline]
+    pub(crate) fn tunnel(&self) -> Tunnel {
+        let word = self.tunnel.load(Relaxed);
+        let [kind, flags, low, high] = word.to_le_bytes();
+        let port = u16::from_le_bytes([low, high]);
+        // It was one when it was put there.
+        Tunnel::new(kind, port, flags.into()).unwrap_or_default()
+    }
+
+    /// A template has come or gone.
+    pub(crate) fn templates(&self, change: i32) {
+        // CAST: A wrapping sum has no sign.
+        self.persistent.fetch_add(change as u32, Relaxed);
+    }
+
+    /// How many templates lead to it.
+    pub(crate) fn persistent(&self) -> u32 {
+        self.persistent.load(Relaxed)
     }
 
     #[inline]
@@ -104,11 +155,11 @@ impl Dest {
     /// The method that it was given.
     #[inline]
     pub(crate) fn configured(&self) -> Method {
-        if self.method.load(Relaxed) == u32::from(Method::Fullnat.number()) {
-            Method::Fullnat
-        } else {
-            Method::Nat
-        }
+        // It was one when it was put there.
+        u8::try_from(self.method.load(Relaxed))
+            .ok()
+            .and_then(Method::from_number)
+            .unwrap_or(Method::Nat)
     }
 
     /// Takes it out of service, or back into it.

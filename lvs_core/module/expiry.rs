@@ -85,9 +85,11 @@ impl Job for Expiry {
             .as_ref()
             .into_iter()
             .for_each(|flows| self.turn(flows));
+        conns.templates.expire();
         conns.spaces.tidy(now());
         self.0.services.tidy();
-        if conns.len() == 0 && self.0.services.len() == 0 {
+        let left = conns.len().saturating_add(conns.templates.len());
+        if left == 0 && self.0.services.len() == 0 {
             // The next service starts it again.
             return Again::Stop;
         }

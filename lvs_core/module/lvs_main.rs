@@ -22,6 +22,7 @@ mod settings;
 mod shown;
 mod spaces;
 mod stats;
+mod templates;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::prelude::*;
@@ -43,6 +44,7 @@ struct Lvs {
     _namespaces: netns::Registration<ns::Ns>,
     _v4: family::Cache<Ipv4Addr>,
     _v6: family::Cache<Ipv6Addr>,
+    _templates: templates::Cache,
     _exit: rcu::Exit,
 }
 
@@ -52,6 +54,7 @@ impl kernel::Module for Lvs {
             family::Cache::new(c"lvs_conn")?,
             family::Cache::new(c"lvs_conn6")?,
         );
+        let templates = templates::Cache::new()?;
         // The families first: whether `ip_vs` is loaded shows there.
         let control = control::Control::new()?;
         let namespaces = ns::NS.register()?;
@@ -65,6 +68,7 @@ impl kernel::Module for Lvs {
             _namespaces: namespaces,
             _v4: v4,
             _v6: v6,
+            _templates: templates,
             _exit: rcu::Exit::default(),
         })
     }

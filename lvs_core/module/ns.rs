@@ -133,19 +133,20 @@ impl Ns {
     /// connections to be ended.
     fn start(this: &Arc<Self>, family: Family) -> Result<(), ConfigError> {
         let no_memory = |_: Error| ConfigError::NoMemory;
-        if this.conns.as_ref().is_none() {
-            // Another writer cannot have been faster: the services' lock is
-            // held.
-            this.conns.populate(Conns::new().map_err(no_memory)?);
-        }
-        let conns = this.conns.as_ref().ok_or(ConfigError::NoMemory)?;
-        conns.start(family).map_err(|error| {
+        let no_tables = |error| {
             if error == ENODEV {
                 ConfigError::GoingAway
             } else {
                 ConfigError::NoMemory
             }
-        })?;
+        };
+        if this.conns.as_ref().is_none() {
+            // Another writer cannot have been faster: the services' lock is
+            // held.
+            this.conns.populate(Conns::new().map_err(no_tables)?);
+        }
+        let conns = this.conns.as_ref().ok_or(ConfigError::NoMemory)?;
+        conns.start(family).map_err(no_tables)?;
         let mut running = this.running.lock();
         if running.ended {
             return Err(ConfigError::GoingAway);

@@ -3,14 +3,19 @@
 //! A virtual service: what clients talk to.
 
 use crate::{dests::Dest, locals::Pool, stats::Stats};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::{
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 use kernel::{prelude::*, static_lock_class, sync::Arc, ModuleMetadata};
 use lvs_engine::{
     config::ConfigError,
     conn::Method,
-    dest, laddr,
-    sched::{Candidates, Request},
+    dest::{self, DestConfig, Thresholds},
+    laddr,
+    sched::{self, Candidates, Preference, Request, Scheduler},
     service::{ServiceConfig, ServiceKey},
+    tunnel::Tunnel,
 };
 use lvs_kapi::{
     gfp::Gfp,
@@ -29,8 +34,9 @@ pub(crate) struct Service {
     pub(crate) key: ServiceKey,
     config: SpinLockBh<ServiceConfig>,
     cursor: AtomicU64,
-    /// Oldest first.
-    dests: rcu::Cell<Vec<Arc<Dest>>>,
+    dests: rcu::Cell<Backends>,
+    /// In place of a destination for what is let pass, of a service by mark.
+    pub(crate) bypass: Option<Arc<Dest>>,
     /// Its local addresses; they belong to its key and outlive it.
     pub(crate) pool: Arc<Pool>,
     masq_only: AtomicBool,
@@ -38,6 +44,39 @@ pub(crate) struct Service {
     /// Grows with every service made: the place in listings.
     pub(crate) serial: u64,
     _module: Reference,
+}
+
+/// The destinations of a service, and what its scheduler made of them.
+struct Backends {
+    /// Oldest first.
+    dests: Vec<Arc<Dest>>,
+    /// Where the scheduler looks a client up, if it does.
+    table: Option<Vec<u16>>,
+}
+
+impl Backends {
+    /// May sleep.
+    fn new(dests: Vec<Arc<Dest>>, scheduler: Scheduler) -> Result<Self, ConfigError> {
+        let table = match scheduler.table_len() {
+            None => None,
+            Some(len) => {
+                let mut table = filled(sched::FREE, len)?;
+                let mut scratch = filled(Preference::default(), dests.len())?;
+                scheduler.fill(&Choice(&dests), &mut table, &mut scratch);
+                Some(table)
+            }
+        };
+        Ok(Self { dests, table })
+    }
+}
+
+fn filled<T: Copy>(value: T, len: usize) -> Result<Vec<T>, ConfigError> {
+    let no_memory = |_| ConfigError::NoMemory;
+    let mut list = Vec::with_capacity(len, Gfp::Kernel).map_err(no_memory)?;
+    for _ in 0..len {
+        list.push(value, Gfp::Kernel).map_err(no_memory)?;
+    }
+    Ok(list)
 }
 
 /// The destinations of a service as the schedulers see them.
@@ -60,8 +99,8 @@ impl Candidates for Choice<'_> {
         self.0.get(index).map(|dest| dest.real)
     }
 
-    fn is_overloaded(&self, _index: usize) -> bool {
-        false
+    fn is_overloaded(&self, index: usize) -> bool {
+        self.0.get(index).is_some_and(|dest| dest.is_overloaded())
     }
 
     fn conns(&self, index: usize) -> (u32, u32) {
@@ -89,6 +128,10 @@ impl Service {
             config: SpinLockBh::new(config, c"lvs_service", static_lock_class!()),
             cursor: AtomicU64::new(random::u64()),
             dests: rcu::Cell::empty(),
+            bypass: match key {
+                ServiceKey::Fwmark { family, .. } => Some(bypass(family, &stats)?),
+                ServiceKey::Address { .. } => None,
+            },
             pool,
             masq_only: AtomicBool::new(false),
             stats,
@@ -108,7 +151,7 @@ impl Service {
 
     /// The destinations, oldest first. Any context.
     pub(crate) fn dests<'r>(&'r self, rcu: &'r ReadLock) -> &'r [Arc<Dest>] {
-        self.dests.read(rcu).map_or(&[], |dests| dests)
+        self.dests.read(rcu).map_or(&[], |all| &all.dests)
     }
 
     /// Who gets the next connection, which `client` opens to `virt`. Any context.
@@ -118,7 +161,7 @@ impl Service {
         client: AnyEndpoint,
         virt: AnyAddr,
     ) -> Option<&'r Arc<Dest>> {
-        let dests = self.dests(rcu);
+        let Backends { dests, table } = self.dests.read(rcu)?;
         let config = self.config();
         let request = Request {
             client,
@@ -129,7 +172,7 @@ impl Service {
             let cursor = self.cursor.load(Relaxed);
             let pick = config
                 .scheduler
-                .pick(cursor, &request, &Choice(dests), None)?;
+                .pick(cursor, &request, &Choice(dests), table.as_deref())?;
             // Schedulers that hash leave it alone, and then nothing shared is written.
             if pick.cursor == cursor {
                 return dests.get(pick.index);
@@ -186,28 +229,52 @@ impl Service {
 
     /// A copy of the list with room for one more.
     pub(crate) fn copy_dests(&self) -> Result<Vec<Arc<Dest>>, ConfigError> {
-        copy(&self.dests)
+        copy(&self.dests, |all| &all.dests)
     }
 
-    /// Makes `dests` the destinations. One writer at a time.
+    /// Makes `dests` the destinations. May sleep; one writer at a time.
     pub(crate) fn publish(&self, dests: Vec<Arc<Dest>>) -> Result<(), ConfigError> {
-        let dests = rcu::Boxed::new(dests, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
-        self.dests.replace(Some(dests));
+        let backends = Backends::new(dests, self.config().scheduler)?;
+        let backends = rcu::Boxed::new(backends, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
+        self.dests.replace(Some(backends));
         Ok(())
     }
+
+    /// Lets the scheduler see what of its destinations, or of itself, has
+    /// changed. May sleep; one writer at a time.
+    pub(crate) fn refresh(&self) -> Result<(), ConfigError> {
+        self.publish(self.copy_dests()?)
+    }
+}
+
+/// What stands for the way that packets take when they are let pass. May sleep.
+fn bypass(family: Family, stats: &Arc<Stats>) -> Result<Arc<Dest>, ConfigError> {
+    let config = DestConfig {
+        method: Method::Bypass,
+        weight: 0,
+        thresholds: Thresholds::default(),
+        tunnel: Tunnel::default(),
+    };
+    let addr = match family {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let real = AnyEndpoint::new(addr, 0);
+    Dest::new(real, config, stats.clone()).map_err(|_| ConfigError::NoMemory)
 }
 
 /// A copy of a published list, with room for one more. The caller is the only
 /// writer.
-pub(crate) fn copy<T: Send + Sync>(
-    list: &rcu::Cell<Vec<Arc<T>>>,
+pub(crate) fn copy<P: Send + Sync, T>(
+    cell: &rcu::Cell<P>,
+    list: impl Fn(&P) -> &Vec<Arc<T>>,
 ) -> Result<Vec<Arc<T>>, ConfigError> {
     // Memory first: a read section must not sleep.
-    let len = list.read(&ReadLock::new()).map_or(0, |list| list.len());
+    let len = cell.read(&ReadLock::new()).map_or(0, |all| list(all).len());
     let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)
         .map_err(|_| ConfigError::NoMemory)?;
     let rcu = ReadLock::new();
-    for item in list.read(&rcu).map_or(&[][..], |list| list) {
+    for item in cell.read(&rcu).map_or(&[][..], |all| list(all)) {
         copy.push_within(item.clone())
             .map_err(|_| ConfigError::NoMemory)?;
     }

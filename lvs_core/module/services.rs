@@ -6,7 +6,7 @@ mod addresses;
 mod lists;
 
 use crate::{
-    dests::{Dest, DestSettings},
+    dests::Dest,
     hash::Key,
     locals::Pool,
     service::{copy, shared, Service},
@@ -17,7 +17,7 @@ use lists::Lists;
 use lvs_engine::{
     config::ConfigError,
     conn::Protocol,
-    dest::{DestConfig, DestRequest},
+    dest::DestRequest,
     service::{ServiceKey, ServiceRequest},
 };
 use lvs_kapi::{
@@ -151,7 +151,7 @@ impl Services {
     /// Publishes the bucket of `service` with it or without.
     fn rebuild_bucket(&self, service: &Arc<Service>, with: bool) -> Result<(), ConfigError> {
         let bucket = self.bucket(&service.key).ok_or(ConfigError::Family)?;
-        let mut list = copy(bucket)?;
+        let mut list = copy(bucket, |services| services)?;
         if with {
             list.push_within(service.clone())
                 .map_err(|_| ConfigError::NoMemory)?;
@@ -172,6 +172,7 @@ impl Services {
         let config = request.edit(key, current.as_ref())?;
         if let Some(service) = service {
             service.change(config);
+            service.refresh()?;
         }
         Ok(())
     }
@@ -245,11 +246,11 @@ impl Services {
         let mut dests = service.copy_dests()?;
         let dest = match lists.revive(key, named) {
             Some(dest) => {
-                dest.change(settings(config));
+                dest.change(config);
                 dest.set_available(true);
                 dest
             }
-            None => Dest::new(named, settings(config), service.stats.clone())
+            None => Dest::new(named, config, service.stats.clone())
                 .map_err(|_| ConfigError::NoMemory)?,
         };
         dests.push_within(dest).map_err(|_| ConfigError::NoMemory)?;
@@ -266,13 +267,11 @@ impl Services {
         let service = self.known(key)?;
         let named = request.full_key(key.family())?;
         let dest = service.find_dest(named);
-        let current = dest.as_ref().map(|dest| DestConfig {
-            method: dest.configured(),
-            weight: dest.weight(),
-        });
+        let current = dest.as_ref().map(|dest| dest.config());
         let config = request.edit(current)?;
         if let Some(dest) = dest {
-            dest.change(settings(config));
+            dest.change(config);
+            service.refresh()?;
         }
         Ok(())
     }
@@ -339,7 +338,7 @@ impl Services {
         let mut lists = self.lists.lock();
         let mut index = 0;
         while let Some((_, dest)) = lists.removed.get(index) {
-            if dest.conns() == (0, 0) {
+            if dest.conns() == (0, 0) && dest.persistent() == 0 {
                 lists.removed.swap_remove(index);
             } else {
                 index = index.saturating_add(1);
@@ -355,14 +354,5 @@ impl Services {
                 index = index.saturating_add(1);
             }
         }
-    }
-}
-
-fn settings(config: DestConfig) -> DestSettings {
-    DestSettings {
-        weight: config.weight,
-        method: config.method,
-        upper: 0,
-        lower: 0,
     }
 }

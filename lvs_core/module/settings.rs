@@ -31,6 +31,16 @@ pub(crate) struct Settings {
     pub(crate) expire_rst: AtomicU32,
     /// Whether servers are told the client's address.
     pub(crate) toa: AtomicU32,
+    /// Whether a template ends when its server's weight is 0.
+    pub(crate) expire_quiescent_template: AtomicU32,
+    /// Whether a service by mark without a server lets packets pass.
+    pub(crate) cache_bypass: AtomicU32,
+    /// Whether a TCP connection may begin with any segment but RST.
+    pub(crate) sloppy_tcp: AtomicU32,
+    /// How many connections there may be.
+    pub(crate) conn_max: AtomicU32,
+    /// Whether tunnelled packets keep their DF.
+    pub(crate) pmtu_disc: AtomicU32,
     /// Of the initial sequence numbers that servers see.
     isn_key: SpinLockBh<random::Key>,
     /// Whether the MSS that clients are told leaves room for that.
@@ -48,6 +58,11 @@ impl Settings {
             expire_nodest_conn: AtomicU32::new(0),
             expire_rst: AtomicU32::new(1),
             toa: AtomicU32::new(1),
+            expire_quiescent_template: AtomicU32::new(0),
+            cache_bypass: AtomicU32::new(0),
+            sloppy_tcp: AtomicU32::new(0),
+            conn_max: AtomicU32::new(1 << 30),
+            pmtu_disc: AtomicU32::new(1),
             isn_key: SpinLockBh::new(random::Key::random(), c"lvs_isn_key", static_lock_class!()),
             lower_mss: AtomicU32::new(1),
         }
@@ -103,6 +118,27 @@ impl Settings {
             conn_reuse_mode: self.conn_reuse_mode.load(Relaxed),
             expire_nodest_conn: self.expire_nodest_conn.load(Relaxed) != 0,
         }
+    }
+
+    pub(crate) fn expire_quiescent_template(&self) -> bool {
+        self.expire_quiescent_template.load(Relaxed) != 0
+    }
+
+    pub(crate) fn cache_bypass(&self) -> bool {
+        self.cache_bypass.load(Relaxed) != 0
+    }
+
+    pub(crate) fn sloppy_tcp(&self) -> bool {
+        self.sloppy_tcp.load(Relaxed) != 0
+    }
+
+    pub(crate) fn conn_max(&self) -> usize {
+        // CAST: Widening.
+        self.conn_max.load(Relaxed) as usize
+    }
+
+    pub(crate) fn pmtu_disc(&self) -> bool {
+        self.pmtu_disc.load(Relaxed) != 0
     }
 
     pub(crate) fn toa(&self) -> bool {

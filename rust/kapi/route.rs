@@ -7,7 +7,7 @@
 //! [`include/net/dst.h`](srctree/include/net/dst.h)
 
 use crate::{bindings, net::Net, rcu};
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use lvs_wire::addr::{Address, Endpoint, Family};
 
 /// A route to one address: a device and, behind it, a next hop.
@@ -21,6 +21,7 @@ pub struct Route {
     /// What IPv6's tables were at when it was found.
     cookie: u32,
     next_hop: bool,
+    source: [u32; 4],
 }
 
 // SAFETY: `dst_entry` is counted and may be used by several CPUs.
@@ -48,10 +49,7 @@ impl Route {
     /// `None`: no route, or no memory.
     #[inline]
     pub fn find<A: Address>(net: &Net, query: Query<A>) -> Option<Self> {
-        let mut found = bindings::lvs_route {
-            dst: ptr::null_mut(),
-            cookie: 0,
-        };
+        let mut found = bindings::lvs_route::default();
         // SAFETY: The namespace is live; the addresses are as long as those of
         // the family, and are read only, as `found` is written, during the call.
         let is_found = unsafe {
@@ -71,6 +69,7 @@ impl Route {
             dst,
             cookie: found.cookie,
             next_hop: query.next_hop,
+            source: found.source,
         })
     }
 
@@ -79,6 +78,17 @@ impl Route {
     pub fn is_valid(&self) -> bool {
         // SAFETY: Live by the type invariant.
         unsafe { bindings::lvs_dst_usable(self.dst.as_ptr(), self.cookie) }
+    }
+
+    /// The address that this host speaks from along it, of the family that it
+    /// was looked up for; only if [`Query::source`] left that open.
+    #[inline]
+    pub fn source<A: Address>(&self) -> A {
+        let [a, b, c, d] = self.source.map(u32::from_be);
+        A::from_words(match A::FAMILY {
+            Family::V4 => [0, 0, 0, a],
+            Family::V6 => [a, b, c, d],
+        })
     }
 
     /// Whether it was looked up for packets that are addressed to somebody
@@ -152,7 +162,7 @@ pub fn has_tcp_socket<A: Address>(net: &Net, local: Endpoint<A>, remote: Endpoin
 
 /// As C has it: the octets in network order, aligned for words.
 #[inline]
-fn raw<A: Address>(address: A) -> [u32; 4] {
+pub(crate) fn raw<A: Address>(address: A) -> [u32; 4] {
     let [a, b, c, d] = address.to_words().map(u32::to_be);
     match A::FAMILY {
         Family::V4 => [d, 0, 0, 0],

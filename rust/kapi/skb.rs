@@ -6,9 +6,11 @@
 
 mod icmp;
 mod rewrite;
+mod tunnel;
 
 pub use icmp::Answer;
 pub use rewrite::{RewriteError, Rewritten, L4};
+pub use tunnel::{Outer, Wrapping};
 
 use crate::{bindings, gfp::Gfp, net::Net, rcu, route::Route};
 use core::{mem::ManuallyDrop, ptr::NonNull, slice};

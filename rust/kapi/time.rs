@@ -23,3 +23,12 @@ pub fn real_ns() -> u64 {
     // CAST: Not before 1970; a negative number would be a number as well.
     ns as u64
 }
+
+/// A time in the ticks of the kernel's clock, which some of its files show.
+/// Any context.
+pub fn ticks(seconds: u32) -> u64 {
+    // SAFETY: No requirement.
+    let ticks = unsafe { bindings::__msecs_to_jiffies(1000) };
+    // CAST: As wide.
+    u64::from(seconds).saturating_mul(ticks as u64)
+}

@@ -89,7 +89,11 @@ errors! {
     DestExists: Exist, "The destination exists already: edit it, or delete it first.";
     DestUnknown: NoEnt, "The service has no such destination: add it first.";
     DestAddress: Inval, "The destination's address is not one that a host can have: give a unicast address that there is a route to.";
-    MethodUnknown: Inval, "No forwarding method has this number: use masquerading (0) or FULLNAT (5).";
+    MethodUnknown: Inval, "No forwarding method of a destination has this number: use masquerading (0), local (1), tunnel (2), direct routing (3) or FULLNAT (5).";
+    TunnelType: Inval, "No type of tunnel has this number: use ipip (0), gue (1) or gre (2).";
+    TunnelFlags: Inval, "The tunnel has a flag that its type does not know: gue takes checksum or remote checksum, gre checksum, ipip none.";
+    Netmask: Inval, "The persistence mask is no mask: its ones must come before its zeros, as in 255.255.255.0.";
+    OnePacketTcp: Inval, "One-packet scheduling is for UDP: TCP needs its connections.";
     LocalAddressMissing: Inval, "The request names no local address: give its address family and address.";
     LocalAddressNotUnicast: Inval, "A local address must be one that servers can answer to: neither unspecified, loopback, multicast nor broadcast.";
     LocalAddressFlags: Inval, "A local address has no such flag.";
@@ -113,20 +117,8 @@ pub enum Unsupported {
     Scheduler,
     /// Flags that mean nothing to the scheduler.
     Flags,
-    /// Persistence.
-    Persistence,
-    /// One-packet scheduling.
-    OnePacket,
     /// Persistence engines.
     PersistenceEngine,
-    /// Direct routing.
-    DirectRouting,
-    /// Tunnels.
-    Tunnel,
-    /// Local node and bypass as methods.
-    LocalNode,
-    /// Connection thresholds.
-    Thresholds,
     /// Sync daemons.
     SyncDaemon,
 }
@@ -137,13 +129,7 @@ impl Unsupported {
         Self::Protocol,
         Self::Scheduler,
         Self::Flags,
-        Self::Persistence,
-        Self::OnePacket,
         Self::PersistenceEngine,
-        Self::DirectRouting,
-        Self::Tunnel,
-        Self::LocalNode,
-        Self::Thresholds,
         Self::SyncDaemon,
     ];
 
@@ -156,19 +142,9 @@ impl Unsupported {
                 "This scheduler is not supported yet: use rr, wrr, lc, wlc, sed, nq, fo, ovf, twos, sh, dh, mh or none."
             }
             Self::Flags => {
-                "Service flags are not supported yet, but for fallback and port (-b) of sh and mh: leave out others."
+                "A service has no such flag: persistent, ops and, with sh and mh, fallback and port are those there are."
             }
-            Self::Persistence => "Persistence is not supported yet: leave out -p.",
-            Self::OnePacket => "One-packet scheduling is not supported yet: leave out --ops.",
             Self::PersistenceEngine => "Persistence engines are not supported yet: leave out --pe.",
-            Self::DirectRouting => {
-                "Direct routing is not supported yet: use masquerading or FULLNAT."
-            }
-            Self::Tunnel => "Tunnels are not supported yet: use masquerading or FULLNAT.",
-            Self::LocalNode => {
-                "Local node and bypass are not supported as methods: use masquerading or FULLNAT."
-            }
-            Self::Thresholds => "Connection thresholds are not supported yet: leave out -x and -y.",
             Self::SyncDaemon => "Connection synchronisation is not supported yet.",
         }
     }

@@ -6,8 +6,9 @@
 use lvs_wire::addr::{AnyAddr, AnyEndpoint, Endpoint, Family};
 use lvs_wire::netlink::ipvs::{fwd, tun};
 
-use crate::config::{ConfigError, Unsupported};
+use crate::config::ConfigError;
 use crate::conn::Method;
+use crate::tunnel::Tunnel;
 
 /// A netlink request about a destination: what was there, unchecked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,6 +42,47 @@ pub struct DestConfig {
     pub method: Method,
     /// Share of new connections, 0 for none.
     pub weight: u32,
+    /// How many connections it may have.
+    pub thresholds: Thresholds,
+    /// How packets are wrapped, if its method is a tunnel.
+    pub tunnel: Tunnel,
+}
+
+/// How many connections a destination may have before it gets no new ones, and
+/// how few it must have before it gets some again. 0: no limit; of the lower
+/// one, three quarters of the upper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Thresholds {
+    /// Reached, it gets no more.
+    pub upper: u32,
+    /// Below it, it does again.
+    pub lower: u32,
+}
+
+impl Thresholds {
+    /// Whether a destination with `connections` has too many, when it had or
+    /// had not before.
+    ///
+    /// ```
+    /// # use lvs_engine::dest::Thresholds;
+    /// let thresholds = Thresholds { upper: 8, lower: 0 };
+    /// assert!(!thresholds.is_reached(false, 7) && thresholds.is_reached(false, 8));
+    /// assert!(thresholds.is_reached(true, 6) && !thresholds.is_reached(true, 5));
+    /// assert!(!Thresholds::default().is_reached(true, u32::MAX));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub const fn is_reached(self, before: bool, connections: u32) -> bool {
+        let lower = match self.lower {
+            0 => self.upper.saturating_sub(self.upper >> 2),
+            lower => lower,
+        };
+        match self.upper {
+            0 => false,
+            upper if connections >= upper => true,
+            _ => before && connections >= lower,
+        }
+    }
 }
 
 /// What a request is for; it decides which attributes must be there.
@@ -162,29 +204,27 @@ impl DestRequest<'_> {
     fn config(&self, method: u32, command: Command) -> Result<DestConfig, ConfigError> {
         let method = match method {
             fwd::MASQ => Method::Nat,
+            fwd::LOCALNODE => Method::Local,
+            fwd::TUNNEL => Method::Tunnel,
+            fwd::DROUTE => Method::Droute,
             fwd::FULLNAT => Method::Fullnat,
-            fwd::DROUTE => return Err(Unsupported::DirectRouting.into()),
-            fwd::TUNNEL => return Err(Unsupported::Tunnel.into()),
-            fwd::LOCALNODE | fwd::BYPASS => return Err(Unsupported::LocalNode.into()),
             _ => return Err(ConfigError::MethodUnknown),
         };
-        let tunnel = (
-            self.tunnel_type.unwrap_or(0),
-            self.tunnel_port.unwrap_or(0),
-            self.tunnel_flags.unwrap_or(0),
-        );
-        if tunnel != (0, 0, 0) {
-            return Err(Unsupported::Tunnel.into());
-        }
-        if self.upper.unwrap_or(0) != 0 {
-            return Err(Unsupported::Thresholds.into());
-        }
         Ok(DestConfig {
             method: match command {
                 Command::Edit { old: Some(old) } => edited(old.method, method),
                 _ => method,
             },
             weight: self.weight.unwrap_or(0),
+            thresholds: Thresholds {
+                upper: self.upper.unwrap_or(0),
+                lower: self.lower.unwrap_or(0),
+            },
+            tunnel: Tunnel::new(
+                self.tunnel_type.unwrap_or(0),
+                self.tunnel_port.unwrap_or(0),
+                self.tunnel_flags.unwrap_or(0),
+            )?,
         })
     }
 }
@@ -213,9 +253,8 @@ fn edited(old: Method, asked: Method) -> Method {
 #[must_use]
 pub const fn in_effect(configured: Method, has_local_addrs: bool, masq_only: bool) -> Method {
     match configured {
-        Method::Fullnat => Method::Fullnat,
         Method::Nat if has_local_addrs && !masq_only => Method::Fullnat,
-        Method::Nat => Method::Nat,
+        configured => configured,
     }
 }
 

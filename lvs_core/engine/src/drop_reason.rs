@@ -71,6 +71,9 @@ counted! {
         /// Checksum wrong.
         BadChecksum = "bad_checksum",
             "The packet was damaged on its way: look at cables, memory and offload settings.";
+        /// Limit.
+        TooManyConnections = "too_many_connections",
+            "There are as many connections as conn_max allows: raise it, or look for an attack.";
         /// Out of memory.
         NoMemory = "no_memory",
             "The kernel had no memory for the packet or the connection: look at free memory.";

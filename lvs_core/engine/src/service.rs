@@ -14,6 +14,7 @@ use lvs_wire::shown::ShownEnd;
 
 use crate::config::{ConfigError, Unsupported};
 use crate::conn::Protocol;
+use crate::persist;
 use crate::sched::Scheduler;
 
 /// What names a service.
@@ -102,10 +103,26 @@ pub struct ServiceConfig {
     pub scheduler: Scheduler,
     /// Flags as listings show them, without the kernel's own HASHED.
     pub flags: u32,
-    /// Persistence timeout, seconds; kept for listings.
+    /// Persistence timeout, seconds.
     pub timeout: u32,
-    /// Persistence netmask as it came; kept for listings.
+    /// Persistence netmask as it came.
     pub netmask: u32,
+}
+
+impl ServiceConfig {
+    /// A client stays with its server.
+    #[inline]
+    #[must_use]
+    pub const fn is_persistent(&self) -> bool {
+        self.flags & svc_flags::PERSISTENT != 0
+    }
+
+    /// Each datagram is scheduled by itself; TCP has connections all the same.
+    #[inline]
+    #[must_use]
+    pub const fn is_one_packet(&self, protocol: Protocol) -> bool {
+        self.flags & svc_flags::ONE_PACKET != 0 && matches!(protocol, Protocol::Udp)
+    }
 }
 
 impl ServiceRequest<'_> {
@@ -208,14 +225,18 @@ impl Full<'_> {
                 _ => ConfigError::PersistenceEngineUnknown,
             });
         }
-        let prefix_length = u32::from_ne_bytes(self.netmask.to_be_bytes());
+        let prefix_length = persist::prefix_length(self.netmask);
         if matches!(key.family(), Family::V6) && !(1..=128).contains(&prefix_length) {
             return Err(ConfigError::PrefixLength);
         }
         let (flags, mask) = self.flags;
         let flags = ((old_flags & !mask) | (flags & mask)) & !svc_flags::HASHED;
         supported_key(key)?;
-        supported_flags(flags, scheduler)?;
+        supported_flags(key, flags, scheduler)?;
+        let is_persistent = flags & svc_flags::PERSISTENT != 0;
+        if is_persistent && matches!(key.family(), Family::V4) && !persist::is_mask(self.netmask) {
+            return Err(ConfigError::Netmask);
+        }
         Ok(ServiceConfig {
             scheduler,
             flags,
@@ -240,15 +261,15 @@ fn supported_key(key: ServiceKey) -> Result<(), Unsupported> {
     known.map(|_| ()).ok_or(Unsupported::Protocol)
 }
 
-fn supported_flags(flags: u32, scheduler: Scheduler) -> Result<(), Unsupported> {
-    if flags & svc_flags::PERSISTENT != 0 {
-        return Err(Unsupported::Persistence);
+fn supported_flags(key: ServiceKey, flags: u32, scheduler: Scheduler) -> Result<(), ConfigError> {
+    let own = svc_flags::PERSISTENT | svc_flags::ONE_PACKET;
+    if flags & !own & !scheduler.flags() != 0 {
+        return Err(Unsupported::Flags.into());
     }
-    if flags & svc_flags::ONE_PACKET != 0 {
-        return Err(Unsupported::OnePacket);
-    }
-    if flags & !scheduler.flags() != 0 {
-        return Err(Unsupported::Flags);
+    let tcp = u16::from(Protocol::Tcp.number());
+    let is_tcp = matches!(key, ServiceKey::Address { protocol, .. } if protocol == tcp);
+    if flags & svc_flags::ONE_PACKET != 0 && is_tcp {
+        return Err(ConfigError::OnePacketTcp);
     }
     Ok(())
 }

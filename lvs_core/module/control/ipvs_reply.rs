@@ -6,7 +6,11 @@
 use super::{addr::padded, stats::Figures};
 use crate::{dests::Dest, ns::Ns, service::Service};
 use kernel::prelude::*;
-use lvs_engine::service::ServiceKey;
+use lvs_engine::{
+    conn::Method,
+    dest::DestConfig,
+    service::ServiceKey, //
+};
 use lvs_kapi::{
     cursor::Cursor,
     genl::{Dump, Halt, Writer},
@@ -92,20 +96,31 @@ fn flags_and_mask(flags: u32) -> [u8; 8] {
 /// One destination. FULLNAT reads as masquerading: strict clients know no
 /// other number for it.
 fn dest(each: &Dest, out: &mut Writer<'_>) -> Result {
-    let settings = each.settings();
+    let DestConfig {
+        method,
+        weight,
+        thresholds,
+        tunnel,
+    } = each.config();
     let (active, inactive) = each.conns();
     out.bytes(dest::ADDR, &padded(&each.real.addr))?;
     out.be16(dest::PORT, each.real.port)?;
-    out.u32(dest::FWD_METHOD, fwd::MASQ)?;
-    out.u32(dest::WEIGHT, settings.weight)?;
-    out.u8(dest::TUN_TYPE, 0)?;
-    out.be16(dest::TUN_PORT, 0)?;
-    out.u16(dest::TUN_FLAGS, 0)?;
-    out.u32(dest::U_THRESH, settings.upper)?;
-    out.u32(dest::L_THRESH, settings.lower)?;
+    out.u32(
+        dest::FWD_METHOD,
+        match method {
+            Method::Fullnat => fwd::MASQ,
+            method => method.number().into(),
+        },
+    )?;
+    out.u32(dest::WEIGHT, weight)?;
+    out.u8(dest::TUN_TYPE, tunnel.kind())?;
+    out.be16(dest::TUN_PORT, tunnel.port())?;
+    out.u16(dest::TUN_FLAGS, tunnel.flags())?;
+    out.u32(dest::U_THRESH, thresholds.upper)?;
+    out.u32(dest::L_THRESH, thresholds.lower)?;
     out.u32(dest::ACTIVE_CONNS, active)?;
     out.u32(dest::INACT_CONNS, inactive)?;
-    out.u32(dest::PERSIST_CONNS, 0)?;
+    out.u32(dest::PERSIST_CONNS, each.persistent())?;
     out.u16(dest::ADDR_FAMILY, Family::of(&each.real.addr).af())?;
     let figures = Figures::of(&each.stats);
     out.nest_unmarked(dest::STATS, |out| figures.write_narrow(out))?;

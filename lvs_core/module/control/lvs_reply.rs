@@ -330,7 +330,7 @@ fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &mut Writer<'_>) -> Resul
         if c.method == Method::Fullnat {
             endpoint(out, [conn::LADDR, conn::LPORT], c.local.any())?;
         }
-        endpoint(out, [conn::DADDR, conn::DPORT], c.real.any())?;
+        endpoint(out, [conn::DADDR, conn::DPORT], each.real())?;
         out.string(conn::STATE, c.state_name(snapshot))?;
         out.u32(conn::EXPIRES, expires)?;
         out.u32(conn::METHOD, c.method.number().into())?;

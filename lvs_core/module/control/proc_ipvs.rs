@@ -11,11 +11,13 @@ use super::{
 use crate::{
     conns::{now, Connection, Flows},
     dests::Dest,
-    family::Family,
+    family,
     ns::Ns,
     service::Service,
-    stats::Totals, //
+    stats::Totals,
+    templates::Template, //
 };
+use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::{
     prelude::*,
     seq_file::{seq_print, SeqFile}, //
@@ -27,9 +29,13 @@ use lvs_engine::{
 use lvs_kapi::{
     cursor::{Cursor, Progress},
     proc::{Rows, Single},
-    rcu::ReadLock, //
+    rcu::ReadLock,
+    time, //
 };
-use lvs_wire::netlink::ipvs::svc_flags;
+use lvs_wire::{
+    addr::{AnyAddr, AnyEndpoint, Family},
+    netlink::ipvs::svc_flags,
+};
 
 /// The services and their destinations.
 pub(super) struct Services;
@@ -102,7 +108,8 @@ fn service(each: &Service, out: &SeqFile) {
         }
     }
     if config.flags & svc_flags::PERSISTENT != 0 {
-        let (timeout, netmask) = (config.timeout, config.netmask);
+        // In ticks, as stock has it, not seconds.
+        let (timeout, netmask) = (time::ticks(config.timeout), config.netmask);
         seq_print!(out, "persistent {timeout} {netmask:08X}");
     }
     seq_print!(out, "\n");
@@ -124,6 +131,10 @@ fn protocol_name(protocol: u16) -> Option<&'static str> {
 pub(super) fn method_name(method: Method) -> &'static str {
     match method {
         Method::Nat => "Masq",
+        Method::Local => "Local",
+        Method::Tunnel => "Tunnel",
+        Method::Droute => "Route",
+        Method::Bypass => "Bypass",
         Method::Fullnat => "FullNat",
     }
 }
@@ -151,17 +162,65 @@ impl Rows for Conns {
     }
 
     fn rows(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
-        chains(ns, cursor, &Lines(ns, out))
+        if let Cursor([0 | 1, ..]) = cursor {
+            if let Progress::More = chains(ns, cursor, &Lines(ns, out)) {
+                return Progress::More;
+            }
+            *cursor = Cursor([2, 0, 0, 0]);
+        }
+        templates(ns, cursor, out)
     }
 }
 
-fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
+/// Shows the next chain of templates that has some.
+fn templates(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
+    let Some(conns) = ns.conns() else {
+        return Progress::Done;
+    };
+    let Cursor([_, chain, ..]) = cursor;
+    walk(chain, |rcu, at, shown| {
+        conns.templates.for_each_in(rcu, at, |each| {
+            *shown = true;
+            template(each, out);
+        })
+    })
+}
+
+fn template(each: &Template, out: &SeqFile) {
+    let (protocol, virt) = match each.scope {
+        ServiceKey::Address {
+            protocol,
+            addr,
+            port,
+        } => (protocol, AnyEndpoint::new(addr, port)),
+        // A mark stands in the first word of an address.
+        ServiceKey::Fwmark { family, mark } => {
+            let addr = match family {
+                Family::V4 => AnyAddr::V4(Ipv4Addr::from_bits(mark)),
+                Family::V6 => AnyAddr::V6(Ipv6Addr::from_bits(u128::from(mark) << 96)),
+            };
+            (0, AnyEndpoint::new(addr, 0))
+        }
+    };
+    let protocol = protocol_name(protocol).unwrap_or("IP");
+    seq_print!(out, "{protocol:<3}");
+    let client = AnyEndpoint::new(each.client, 0);
+    let real = AnyEndpoint::new(each.dest.real.addr, each.port);
+    for end in [client, virt, real] {
+        let (addr, port) = (Hex(end.addr), end.port);
+        seq_print!(out, " {addr} {port:04X}");
+    }
+    let (state, expires) = (each.state_name(), each.expires_in(now()));
+    seq_print!(out, " {state:<11} {expires:>7}\n");
+}
+
+fn conn<A: family::Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let protocol = c.protocol.name();
     seq_print!(out, "{protocol:<3}");
-    for end in [c.client, c.virt, c.real] {
-        let (addr, port) = (Hex(end.addr.into()), end.port);
+    for end in [c.client.any(), c.virt.any(), each.real()] {
+        let (addr, port) = (Hex(end.addr), end.port);
         seq_print!(out, " {addr} {port:04X}");
     }
     let state = c.state_name(snapshot);
@@ -171,14 +230,14 @@ fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
 struct Lines<'a>(&'a Ns, &'a SeqFile);
 
 impl Show for Lines<'_> {
-    fn show<A: Family>(&self, each: &Connection<A>) {
+    fn show<A: family::Family>(&self, each: &Connection<A>) {
         conn(self.0, each, self.1);
     }
 }
 
 /// What shows a connection of any family.
 pub(super) trait Show {
-    fn show<A: Family>(&self, each: &Connection<A>);
+    fn show<A: family::Family>(&self, each: &Connection<A>);
 }
 
 /// Shows the next chain of the tables that has connections; the cursor is a
@@ -198,7 +257,7 @@ pub(super) fn chains(ns: &Ns, cursor: &mut Cursor, show: &impl Show) -> Progress
     family_chains(conns.v6.as_ref(), chain, show)
 }
 
-fn family_chains<A: Family>(
+fn family_chains<A: family::Family>(
     flows: Option<&Flows<A>>,
     chain: &mut u64,
     show: &impl Show,
@@ -206,15 +265,22 @@ fn family_chains<A: Family>(
     let Some(flows) = flows else {
         return Progress::Done;
     };
+    walk(chain, |rcu, at, shown| {
+        flows.for_each_in(rcu, at, |each| {
+            *shown = true;
+            show.show(each);
+        })
+    })
+}
+
+/// Calls `each` with the chains from `chain` on until one has shown something,
+/// or it says that there are no more.
+fn walk(chain: &mut u64, mut each: impl FnMut(&ReadLock, usize, &mut bool) -> bool) -> Progress {
     for _ in 0..256 {
         let mut shown = false;
         let rcu = ReadLock::new();
         let at = usize::try_from(*chain).unwrap_or(usize::MAX);
-        let exists = flows.for_each_in(&rcu, at, |each| {
-            shown = true;
-            show.show(each);
-        });
-        if !exists {
+        if !each(&rcu, at, &mut shown) {
             return Progress::Done;
         }
         *chain = chain.wrapping_add(1);

@@ -60,8 +60,8 @@ fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let protocol = c.protocol.name();
     seq_print!(out, "{protocol:<3} ");
-    for end in [c.client, c.virt, c.local, c.real] {
-        endpoint(end.any(), out);
+    for end in [c.client.any(), c.virt.any(), c.local.any(), each.real()] {
+        endpoint(end, out);
     }
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let (state, method) = (c.state_name(snapshot), method_name(c.method));

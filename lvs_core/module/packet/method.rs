@@ -2,7 +2,11 @@
 
 //! How a packet goes on to its server: one file for each forwarding method.
 
+mod bypass;
+mod direct;
+mod local;
 mod translate;
+mod tunnel;
 
 use super::Job;
 use crate::{conns::Connection, family::Family};
@@ -10,8 +14,10 @@ use lvs_engine::{
     conn::{Method, Snapshot},
     drop_reason::DropReason,
 };
-use lvs_kapi::skb::{Packet, Rewritten};
-use translate::Translate;
+use lvs_kapi::{
+    route::Route,
+    skb::{Packet, Rewritten},
+};
 
 /// What became of a packet.
 pub(super) enum Sent {
@@ -44,6 +50,24 @@ pub(super) fn to_server<A: Family>(
     snapshot: Snapshot,
 ) -> Result<Sent, DropReason> {
     match entry.conn.method {
-        Method::Nat | Method::Fullnat => Translate::forward(job, entry, snapshot),
+        Method::Nat | Method::Fullnat => translate::Translate::forward(job, entry, snapshot),
+        Method::Droute => direct::Direct::forward(job, entry, snapshot),
+        Method::Tunnel => tunnel::Tunnel::forward(job, entry, snapshot),
+        Method::Local => local::Local::forward(job, entry, snapshot),
+        Method::Bypass => bypass::Bypass::forward(job, entry, snapshot),
+    }
+}
+
+impl<A: Family> Job<'_, A> {
+    /// Sends the packet as it is.
+    fn pass_on(mut self, route: &Route) -> Result<Sent, DropReason> {
+        if route.is_local() {
+            return Ok(Sent::Here(self.packet));
+        }
+        self.check(route.mtu(), 0)?;
+        let crossed = self.packet.cross::<A>(self.place.hop());
+        crossed.map_err(|_| DropReason::NoMemory)?;
+        self.packet.send::<A>(self.cx.net, self.cx.rcu, route);
+        Ok(Sent::Away(Rewritten::PLAIN))
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{forward, head::Head, Context, Job};
 use crate::{
-    conns::{now, Flows, NewConnection},
+    conns::{now, Connection, Flows, NewConnection},
     dests::Dest,
     family::Family,
     locals::Local,
@@ -13,13 +13,14 @@ use crate::{
     service::Service,
     shown::Shown,
     spaces::{Lease, Refusal, Triple},
+    templates::{Control, Subject},
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     conn::{Conn, Dir, Features, Method, Numbers, Protocol},
     drop_reason::{DropReason, Event},
-    isn,
-    service::ServiceKey,
+    isn, persist,
+    service::{ServiceConfig, ServiceKey},
 };
 use lvs_kapi::{
     netfilter::Verdict,
@@ -62,37 +63,168 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
     let Some(service) = wanted(&job) else {
         return Verdict::Accept(job.packet);
     };
+    let settings = &cx.ns.settings;
     // Not an opening: this host's own stack answers with RST.
-    if head.protocol == Protocol::Tcp && !opens(head) {
+    if head.protocol == Protocol::Tcp && !opens(head, settings.sloppy_tcp()) {
         return Verdict::Accept(job.packet);
     }
-    let Some(dest) = service.schedule(cx.rcu, head.source.any(), head.destination.addr.into())
-    else {
-        job.packet.answer::<A>(Answer::PortUnreachable);
-        return job.drop(DropReason::NoDestination);
+    if flows.len() >= settings.conn_max() {
+        return job.drop(DropReason::TooManyConnections);
+    }
+    let config = service.config();
+    let chosen = match choose(cx, service, &config, head) {
+        Ok(chosen) => chosen,
+        Err(reason) => {
+            if reason == DropReason::NoDestination {
+                job.packet.answer::<A>(Answer::PortUnreachable);
+            }
+            return job.drop(reason);
+        }
     };
-    let new = match plan(cx, flows, service, dest, head) {
+    let new = match plan(cx, flows, service, chosen, head) {
         Ok(new) => new,
         Err(reason) => return job.drop(reason),
     };
-    let timeouts = cx.ns.settings.timeouts(cx.rcu);
+    let now = now();
+    if config.is_one_packet(head.protocol) {
+        return flows.once(new, |entry, snapshot| {
+            count(cx.ns, entry);
+            forward::transmit(job, entry, snapshot, Dir::In, now)
+        });
+    }
+    let timeouts = settings.timeouts(cx.rcu);
     let entry = match flows.insert(cx.rcu, new, timeouts) {
         Ok(entry) => {
-            cx.ns.totals.connection();
-            entry.dest.stats.connection();
-            entry.dest.service_stats.connection();
-            if let Some(local) = &entry.local {
-                local.stats.connection();
-            }
+            count(cx.ns, &entry);
             entry
         }
         // Another CPU had the same packet, a retransmission.
         Err(Some(other)) => other,
         Err(None) => return job.drop(DropReason::NoMemory),
     };
-    let now = now();
     let snapshot = flows.step(entry, &head.segment(Dir::In), now, timeouts);
     forward::transmit(job, &entry, snapshot, Dir::In, now)
+}
+
+/// Counts a new connection.
+fn count<A: Family>(ns: &Ns, entry: &Connection<A>) {
+    ns.totals.connection();
+    entry.dest.stats.connection();
+    entry.dest.service_stats.connection();
+    if let Some(local) = &entry.local {
+        local.stats.connection();
+    }
+}
+
+/// Who gets a connection.
+struct Chosen<'r> {
+    dest: &'r Arc<Dest>,
+    /// Why: the template.
+    control: Option<Arc<Control>>,
+    /// On which port it listens; none for bypass.
+    port: u16,
+}
+
+/// Who gets the connection: the server that the client stays with, or the one
+/// whose turn it is, or, of a transparent cache without servers, the address
+/// that the client asked.
+fn choose<'r, A: Family>(
+    cx: Context<'r>,
+    service: &'r Service,
+    config: &ServiceConfig,
+    head: &Head<A>,
+) -> Result<Chosen<'r>, DropReason> {
+    let schedule = || service.schedule(cx.rcu, head.source.any(), head.destination.addr.into());
+    let asked = head.destination.port;
+    let chosen = if config.is_persistent() {
+        persistent(cx, service, config, head, schedule)?
+    } else {
+        schedule().map(|dest| Chosen {
+            dest,
+            control: None,
+            port: match dest.real.port {
+                0 => asked,
+                port => port,
+            },
+        })
+    };
+    let bypass = || {
+        let dest = service.bypass.as_ref()?;
+        let elsewhere = route::is_unicast(cx.net, head.destination.addr)
+            && !route::is_local(cx.net, head.destination.addr);
+        (cx.ns.settings.cache_bypass() && elsewhere).then_some(Chosen {
+            dest,
+            control: None,
+            port: 0,
+        })
+    };
+    chosen.or_else(bypass).ok_or(DropReason::NoDestination)
+}
+
+/// The server that the client stays with; if it has none yet, the one that it
+/// will stay with.
+fn persistent<'r, A: Family>(
+    cx: Context<'r>,
+    service: &'r Service,
+    config: &ServiceConfig,
+    head: &Head<A>,
+    schedule: impl FnOnce() -> Option<&'r Arc<Dest>>,
+) -> Result<Option<Chosen<'r>>, DropReason> {
+    let Some(templates) = cx.ns.conns().map(|conns| &conns.templates) else {
+        return Ok(None);
+    };
+    let asked = head.destination.port;
+    let own_port = match service.key {
+        ServiceKey::Address { port, .. } => port,
+        ServiceKey::Fwmark { .. } => 0,
+    };
+    let template_port = persist::template_port(own_port, asked);
+    let subject = Subject {
+        client: persist::network(head.source.addr, config.netmask),
+        scope: match service.key {
+            ServiceKey::Address { protocol, addr, .. } => ServiceKey::Address {
+                protocol,
+                addr,
+                port: template_port,
+            },
+            mark => mark,
+        },
+    };
+    let found = templates.find(cx.rcu, subject).filter(|template| {
+        let status = template.dest.status();
+        let quiet = status.weight == 0 && cx.ns.settings.expire_quiescent_template();
+        let holds = status.available && !quiet;
+        if !holds {
+            templates.remove(*template);
+        }
+        holds
+    });
+    let template = match found {
+        Some(template) => template,
+        None => {
+            let Some(dest) = schedule() else {
+                return Ok(None);
+            };
+            let port = if template_port != 0 {
+                dest.real.port
+            } else {
+                0
+            };
+            templates
+                .add(cx.rcu, subject, dest, port, config.timeout)
+                .ok_or(DropReason::NoMemory)?
+        }
+    };
+    let template = template.get();
+    let port = match template.dest.real.port {
+        port if port != 0 && asked == own_port => port,
+        _ => asked,
+    };
+    Ok(Some(Chosen {
+        dest: &template.dest,
+        control: Some(template.control.clone()),
+        port,
+    }))
 }
 
 /// The service that a packet is for: by its mark, by its address and port, or
@@ -120,10 +252,11 @@ fn wanted<'a, A: Family>(job: &Job<'a, A>) -> Option<&'a Arc<Service>> {
         .or_else(|| services.at(cx.rcu, by_address(0)))
 }
 
-/// Whether a TCP segment begins a connection.
-fn opens<A: Family>(head: &Head<A>) -> bool {
+/// Whether a TCP segment begins a connection; of one that may have come another
+/// way so far, any but RST does.
+fn opens<A: Family>(head: &Head<A>, sloppy: bool) -> bool {
     let flags = head.flags();
-    flags.syn() && !flags.rst()
+    (flags.syn() || sloppy) && !flags.rst()
 }
 
 /// What the new connection is to be.
@@ -131,19 +264,25 @@ fn plan<A: Family>(
     cx: Context<'_>,
     flows: &Flows<A>,
     service: &Service,
-    dest: &Arc<Dest>,
+    chosen: Chosen<'_>,
     head: &Head<A>,
 ) -> Result<NewConnection<A>, DropReason> {
-    let real = real(dest, head).ok_or(DropReason::NoRoute)?;
-    let method = service.method(dest, &cx.ns.services.default_pool, cx.rcu);
-    let (conn, local) = match method {
+    let Chosen {
+        dest,
+        control,
+        port,
+    } = chosen;
+    // A server of the other family is behind a tunnel.
+    let addr = A::from_any(dest.real.addr).unwrap_or(A::UNSPECIFIED);
+    let real = Endpoint::new(addr, port);
+    let (conn, local) = match service.method(dest, &cx.ns.services.default_pool, cx.rcu) {
         Method::Fullnat => {
             let (conn, local) = fullnat(cx, flows, service, real, head)?;
             (conn, Some(local))
         }
-        Method::Nat => {
+        method => {
             let (client, virt) = (head.source, head.destination);
-            let conn = Conn::nat(head.protocol, client, virt, real, head.seq());
+            let conn = Conn::plain(head.protocol, method, client, virt, real, head.seq());
             (conn, None)
         }
     };
@@ -152,18 +291,8 @@ fn plan<A: Family>(
         conn,
         dest: dest.clone(),
         local,
+        control,
     })
-}
-
-/// Where the server listens: on a port of its own, or on the one that the
-/// client asked for.
-fn real<A: Family>(dest: &Dest, head: &Head<A>) -> Option<Endpoint<A>> {
-    let Endpoint { addr, port } = dest.real;
-    let port = match port {
-        0 => head.destination.port,
-        port => port,
-    };
-    Some(Endpoint::new(A::from_any(addr)?, port))
 }
 
 fn fullnat<A: Family>(

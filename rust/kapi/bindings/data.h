@@ -17,3 +17,4 @@
 
 #include "../helpers/data.h"
 #include "../helpers/ip.h"
+#include "../helpers/tunnel.h"

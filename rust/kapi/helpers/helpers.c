@@ -9,3 +9,4 @@
 #include "ip.c"
 #include "probes.c"
 #include "sock.c"
+#include "tunnel.c"

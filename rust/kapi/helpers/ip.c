@@ -51,7 +51,7 @@ bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr
 
 		if (IS_ERR(rt))
 			return false;
-		*route = (struct lvs_route){ .dst = &rt->dst };
+		*route = (struct lvs_route){ .dst = &rt->dst, .source = { (__force u32)fl4.saddr } };
 	} else {
 		struct flowi6 fl6 = {
 			.daddr = *addr6(daddr),
@@ -69,6 +69,9 @@ bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr
 			.dst = dst,
 			.cookie = rt6_get_cookie(dst_rt6_info(dst)),
 		};
+		if (ipv6_addr_any(&fl6.saddr))
+			ipv6_dev_get_saddr(net, ip6_dst_idev(dst)->dev, &fl6.daddr, 0, &fl6.saddr);
+		memcpy(route->source, &fl6.saddr, sizeof(fl6.saddr));
 	}
 	return true;
 }

@@ -14,6 +14,8 @@
 struct lvs_route {
 	struct dst_entry *dst;
 	u32 cookie;
+	/* What this host speaks from along it, if the query left that open. */
+	u32 source[4];
 };
 
 /* What is to be told to the sender of a packet. */

@@ -49,7 +49,8 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
-    const PLAIN: Self = Self {
+    /// Nothing.
+    pub const PLAIN: Self = Self {
         toa: ToaOutcome::None,
         removed: 0,
         timestamps_stripped: false,

@@ -134,6 +134,9 @@ pub trait Address:
     /// others 0. For hashing and for keys.
     fn to_words(self) -> [u32; 4];
 
+    /// The address of which [`Self::to_words`] gives these.
+    fn from_words(words: [u32; 4]) -> Self;
+
     /// The address when `any` is of this family.
     fn from_any(any: IpAddr) -> Option<Self>;
 
@@ -188,6 +191,11 @@ impl Address for Ipv4Addr {
     #[inline]
     fn to_words(self) -> [u32; 4] {
         [0, 0, 0, self.to_bits()]
+    }
+
+    #[inline]
+    fn from_words([_, _, _, word]: [u32; 4]) -> Self {
+        Ipv4Addr::from_bits(word)
     }
 
     #[inline]
@@ -254,6 +262,12 @@ impl Address for Ipv6Addr {
             u32::from_be_bytes([i, j, k, l]),
             u32::from_be_bytes([m, n, o, p]),
         ]
+    }
+
+    #[inline]
+    fn from_words([a, b, c, d]: [u32; 4]) -> Self {
+        let bits = (u128::from(a) << 96) | (u128::from(b) << 64) | (u128::from(c) << 32);
+        Ipv6Addr::from_bits(bits | u128::from(d))
     }
 
     #[inline]

@@ -109,6 +109,10 @@ pub trait Network: Address {
     /// One [`Error`] per cause. `bytes` need not hold the payload.
     fn parse(bytes: &[u8]) -> Result<Packet<Self>, Error>;
 
+    /// Differentiated services and ECN, from the start of a header; 0 when it
+    /// is cut off.
+    fn dsfield(header: &[u8]) -> u8;
+
     /// What an ICMP message of this family is, from its first eight bytes.
     fn icmp_kind(fixed: &[u8; 8]) -> icmp::Kind;
 

@@ -200,6 +200,11 @@ impl Network for Ipv4Addr {
     }
 
     #[inline]
+    fn dsfield(header: &[u8]) -> u8 {
+        header.get(1).copied().unwrap_or(0)
+    }
+
+    #[inline]
     fn icmp_kind(fixed: &[u8; 8]) -> icmp::Kind {
         icmp::kind_v4(fixed)
     }

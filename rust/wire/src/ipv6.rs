@@ -206,6 +206,14 @@ impl Network for Ipv6Addr {
     }
 
     #[inline]
+    fn dsfield(header: &[u8]) -> u8 {
+        match header {
+            [a, b, ..] => (a << 4) | (b >> 4),
+            _ => 0,
+        }
+    }
+
+    #[inline]
     fn icmp_kind(fixed: &[u8; 8]) -> icmp::Kind {
         icmp::kind_v6(fixed)
     }

@@ -85,11 +85,35 @@ impl Protocol {
 pub enum Method {
     /// The destination is rewritten.
     Nat = 0,
+    /// The server is this host: packets stay as they are.
+    Local = 1,
+    /// Packets are wrapped in another header.
+    Tunnel = 2,
+    /// Packets stay as they are and go to the server's MAC address (direct routing).
+    Droute = 3,
+    /// Packets go where they would without a balancer; made when a service by
+    /// firewall mark has no server (`cache_bypass`).
+    Bypass = 4,
     /// Source and destination are rewritten.
     Fullnat = 5,
 }
 
 impl Method {
+    /// The method with this number, see [`fwd`](lvs_wire::netlink::ipvs::fwd).
+    #[inline]
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Nat,
+            1 => Self::Local,
+            2 => Self::Tunnel,
+            3 => Self::Droute,
+            4 => Self::Bypass,
+            5 => Self::Fullnat,
+            _ => return None,
+        })
+    }
+
     /// The number in netlink messages.
     #[inline]
     #[must_use]
@@ -104,6 +128,7 @@ impl Method {
     pub const fn sees_replies(self) -> bool {
         match self {
             Self::Nat | Self::Fullnat => true,
+            Self::Local | Self::Tunnel | Self::Droute | Self::Bypass => false,
         }
     }
 
@@ -112,8 +137,8 @@ impl Method {
     #[must_use]
     pub const fn timeouts(self) -> Table {
         match self {
-            Self::Nat => Table::Ipvs,
             Self::Fullnat => Table::Fullnat,
+            _ => Table::Ipvs,
         }
     }
 }
@@ -287,11 +312,12 @@ impl<C: Address, S: Address> Conn<C, S> {
 }
 
 impl<A: Address> Conn<A, A> {
-    /// A connection whose server sees the client's own endpoint.
+    /// A connection whose server sees the client's own endpoint: any but FULLNAT.
     #[inline]
     #[must_use]
-    pub fn nat(
+    pub fn plain(
         protocol: Protocol,
+        method: Method,
         client: Endpoint<A>,
         virt: Endpoint<A>,
         real: Endpoint<A>,
@@ -305,7 +331,7 @@ impl<A: Address> Conn<A, A> {
             isn_delta: 0,
             client_isn,
             protocol,
-            method: Method::Nat,
+            method,
             features: 0,
             mss_lower: 0,
         }

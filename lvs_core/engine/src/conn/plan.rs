@@ -100,8 +100,8 @@ impl<C: Address, S: Address> Conn<C, S> {
     pub fn icmp_to_server(&self, reporter: S) -> ErrorPlan<S> {
         ErrorPlan {
             src: match self.method {
-                Method::Nat => reporter,
                 Method::Fullnat => self.local.addr,
+                _ => reporter,
             },
             dst: self.real.addr,
             ttl: TtlStep::Decrement,

@@ -37,7 +37,9 @@ fn what_stock_ipvsadm_sends_is_a_destination() {
         add(request()),
         Ok(DestConfig {
             method: Method::Nat,
-            weight: 1
+            weight: 1,
+            thresholds: Thresholds::default(),
+            tunnel: Tunnel::Ipip,
         })
     );
     // Older tools send neither family nor tunnel.
@@ -171,39 +173,80 @@ fn faults_are_reported_in_the_order_of_ipvs() {
     assert_eq!(request.add(group, false), Err(ConfigError::DestAddress));
     assert_eq!(request.edit(None), Err(ConfigError::DestUnknown));
     assert_eq!(ConfigError::DestUnknown.errno(), Errno::NoEnt);
-    let expect = |request: &DestRequest<'_>, what| {
-        assert_eq!(
-            request.add(key(), false),
-            Err(ConfigError::Unsupported(what))
-        );
-    };
-    expect(&request, Unsupported::DirectRouting);
-    request.method = Some(fwd::TUNNEL);
-    expect(&request, Unsupported::Tunnel);
-    request.method = Some(fwd::MASQ);
-    expect(&request, Unsupported::Tunnel);
-    (request.tunnel_type, request.tunnel_port) = (None, None);
-    expect(&request, Unsupported::Thresholds);
-    request.upper = Some(0);
+    request.tunnel_flags = Some(4);
+    assert_eq!(request.add(key(), false), Err(ConfigError::TunnelFlags));
+    request.tunnel_type = Some(3);
+    assert_eq!(request.add(key(), false), Err(ConfigError::TunnelType));
+    (request.tunnel_type, request.tunnel_flags) = (None, None);
     assert!(request.add(key(), false).is_ok());
 }
 
 #[test]
-fn what_cannot_be_done_yet_is_named() {
-    for (method, error) in [
-        (fwd::LOCALNODE, Unsupported::LocalNode.into()),
-        (fwd::BYPASS, Unsupported::LocalNode.into()),
-        (fwd::DROUTE, Unsupported::DirectRouting.into()),
-        (fwd::TUNNEL, Unsupported::Tunnel.into()),
-        (6, ConfigError::MethodUnknown),
-        (7, ConfigError::MethodUnknown),
+fn every_method_of_a_destination_has_its_number() {
+    for (number, method) in [
+        (fwd::MASQ, Some(Method::Nat)),
+        (fwd::LOCALNODE, Some(Method::Local)),
+        (fwd::TUNNEL, Some(Method::Tunnel)),
+        (fwd::DROUTE, Some(Method::Droute)),
+        // The balancer's own, never a destination's.
+        (fwd::BYPASS, None),
+        (fwd::FULLNAT, Some(Method::Fullnat)),
+        (6, None),
+        (7, None),
     ] {
         let request = DestRequest {
-            method: Some(method),
+            method: Some(number),
             ..request()
         };
-        assert_eq!(add(request), Err(error));
+        let got = add(request).map(|config| config.method);
+        assert_eq!(got, method.ok_or(ConfigError::MethodUnknown));
+        if let Some(method) = method {
+            assert_eq!(u32::from(method.number()), number);
+            assert_eq!(Method::from_number(method.number()), Some(method));
+        }
     }
+    assert_eq!(Method::from_number(4), Some(Method::Bypass));
+    assert_eq!(Method::from_number(6), None);
+}
+
+#[test]
+fn thresholds_and_tunnels_are_kept() {
+    let request = DestRequest {
+        method: Some(fwd::TUNNEL),
+        upper: Some(10),
+        lower: Some(4),
+        tunnel_type: Some(tun::GRE),
+        tunnel_flags: Some(tun::CSUM),
+        ..request()
+    };
+    let config = add(request).unwrap();
+    assert_eq!(
+        config.thresholds,
+        Thresholds {
+            upper: 10,
+            lower: 4
+        }
+    );
+    assert_eq!(config.tunnel, Tunnel::Gre { checksum: true });
+}
+
+/// Once full, a destination gets nothing until it has come down to the lower threshold.
+#[test]
+fn a_full_destination_recovers_below_the_lower_threshold() {
+    let thresholds = Thresholds { upper: 4, lower: 2 };
+    let mut full = false;
+    let seen = [0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 2, 3, 4].map(|conns| {
+        full = thresholds.is_reached(full, conns);
+        full
+    });
+    let expected = [
+        false, false, false, false, true, true, true, true, true, false, false, false, true,
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn addresses_of_either_family_and_no_port_are_taken() {
     let v6 = Endpoint::new("2001:db8::1".parse().unwrap(), 80);
     assert!(request().add(v6, false).is_ok());
     let group = Endpoint::new("ff02::1".parse().unwrap(), 80);
@@ -213,11 +256,6 @@ fn what_cannot_be_done_yet_is_named() {
         request().add(zero, false).is_ok(),
         "the port that the client asked for"
     );
-    let flags = DestRequest {
-        tunnel_flags: Some(1),
-        ..request()
-    };
-    assert_eq!(add(flags), Err(Unsupported::Tunnel.into()));
 }
 
 #[test]
@@ -230,7 +268,7 @@ fn an_edit_with_method_0_keeps_explicit_fullnat() {
         };
         let old = DestConfig {
             method: old,
-            weight: 1,
+            ..add(request).unwrap()
         };
         let new = request.edit(Some(old)).unwrap();
         assert_eq!(new.weight, 7);
@@ -253,6 +291,9 @@ fn the_method_in_effect_follows_the_local_addresses() {
         (Method::Fullnat, false, true, Method::Fullnat),
         (Method::Fullnat, true, false, Method::Fullnat),
         (Method::Fullnat, true, true, Method::Fullnat),
+        (Method::Droute, true, false, Method::Droute),
+        (Method::Tunnel, true, false, Method::Tunnel),
+        (Method::Local, true, false, Method::Local),
     ];
     for (configured, local, masq_only, expected) in table {
         assert_eq!(in_effect(configured, local, masq_only), expected);

@@ -218,8 +218,6 @@ fn persistence_engines_come_after_schedulers() {
 #[test]
 fn flags_are_masked_and_rr_has_none() {
     for (flags, expected) in [
-        (svc_flags::PERSISTENT, Some(Unsupported::Persistence)),
-        (svc_flags::ONE_PACKET, Some(Unsupported::OnePacket)),
         (svc_flags::SCHED1, Some(Unsupported::Flags)),
         (0x8000, Some(Unsupported::Flags)),
         (svc_flags::HASHED, None),
@@ -248,6 +246,48 @@ fn flags_are_masked_and_rr_has_none() {
         let kept = masked.edit(key(), Some(&current));
         assert_eq!(kept.is_err(), expected.is_some());
     }
+}
+
+#[test]
+fn persistence_needs_a_mask_that_is_one() {
+    let persistent = |netmask| {
+        add(ServiceRequest {
+            flags: Some((svc_flags::PERSISTENT, u32::MAX)),
+            netmask: Some(netmask),
+            ..request()
+        })
+    };
+    assert!(persistent(u32::MAX).unwrap().is_persistent());
+    assert!(persistent(0xffff_0000).is_ok());
+    assert_eq!(persistent(0xff00_ff00), Err(ConfigError::Netmask));
+    // It means nothing otherwise.
+    let without = ServiceRequest {
+        netmask: Some(0xff00_ff00),
+        ..request()
+    };
+    assert!(!add(without).unwrap().is_persistent());
+}
+
+#[test]
+fn one_packet_is_for_udp_and_marks() {
+    let ops = |request: ServiceRequest<'static>| {
+        add(ServiceRequest {
+            flags: Some((svc_flags::ONE_PACKET, u32::MAX)),
+            ..request
+        })
+    };
+    assert_eq!(ops(request()), Err(ConfigError::OnePacketTcp));
+    let udp = ops(ServiceRequest {
+        protocol: Some(17),
+        ..request()
+    });
+    let config = udp.unwrap();
+    assert!(config.is_one_packet(Protocol::Udp) && !config.is_one_packet(Protocol::Tcp));
+    let marked = ServiceRequest {
+        fwmark: Some(7),
+        ..request()
+    };
+    assert!(ops(marked).is_ok());
 }
 
 #[test]

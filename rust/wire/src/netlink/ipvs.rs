@@ -191,6 +191,10 @@ pub mod tun {
     pub const GUE: u8 = 1;
     /// Generic routing encapsulation.
     pub const GRE: u8 = 2;
+    /// Flag: the outer header has a checksum.
+    pub const CSUM: u16 = 0x1;
+    /// Flag: a checksum that is still to be made inside is left to the receiver.
+    pub const REMCSUM: u16 = 0x2;
 }
 
 /// Attributes of a sync daemon (`IPVS_DAEMON_ATTR_*`).

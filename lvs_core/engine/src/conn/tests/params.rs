@@ -6,8 +6,9 @@ use super::*;
 
 #[test]
 fn nat_shows_the_client_itself() {
-    let conn = Conn::<Ipv4Addr, Ipv4Addr>::nat(
+    let conn = Conn::<Ipv4Addr, Ipv4Addr>::plain(
         Protocol::Tcp,
+        Method::Nat,
         end(1, 40_000),
         end(2, 80),
         end(4, 80),

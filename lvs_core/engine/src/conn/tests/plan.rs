@@ -145,8 +145,9 @@ mod bodies {
 
 #[test]
 fn nat_leaves_tcp_alone_once_the_server_has_answered() {
-    let conn = Conn::<Ipv4Addr, Ipv4Addr>::nat(
+    let conn = Conn::<Ipv4Addr, Ipv4Addr>::plain(
         Protocol::Tcp,
+        Method::Nat,
         end(1, 40_000),
         end(2, 80),
         end(4, 80),

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Direct routing: the packet stays as it is, addressed to the virtual service,
+//! and goes to the server's MAC address. The server has that address too and
+//! answers the client by itself.
+
+use super::{Forward, Sent};
+use crate::{conns::Connection, family::Family, packet::Job};
+use lvs_engine::{conn::Snapshot, drop_reason::DropReason};
+use lvs_kapi::route::Query;
+
+pub(super) struct Direct;
+
+impl Forward for Direct {
+    #[inline]
+    fn forward<A: Family>(
+        job: Job<'_, A>,
+        entry: &Connection<A>,
+        _: Snapshot,
+    ) -> Result<Sent, DropReason> {
+        let cx = job.cx;
+        let query = Query {
+            destination: entry.conn.real.addr,
+            source: A::UNSPECIFIED,
+            mark: 0,
+            next_hop: true,
+        };
+        let sent = entry
+            .dest
+            .with_route(cx.net, cx.rcu, query, |route| job.pass_on(route));
+        sent.ok_or(DropReason::NoRoute)?
+    }
+}

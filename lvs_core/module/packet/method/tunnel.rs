@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tunnels: the packet travels inside another one to the server, which may be
+//! anywhere and of either family. It has the virtual address too and answers the
+//! client by itself.
+
+use super::{Forward, Sent};
+use crate::{conns::Connection, family::Family, packet::Job};
+use lvs_engine::{
+    conn::Snapshot,
+    drop_reason::DropReason,
+    tunnel::{self, GueChecksum},
+};
+use lvs_kapi::{
+    route::{Query, Route},
+    skb::{Outer, Rewritten, Wrapping},
+};
+use lvs_wire::addr::AnyAddr;
+
+pub(super) struct Tunnel;
+
+impl Forward for Tunnel {
+    #[inline]
+    fn forward<A: Family>(
+        job: Job<'_, A>,
+        entry: &Connection<A>,
+        _: Snapshot,
+    ) -> Result<Sent, DropReason> {
+        match entry.dest.real.addr {
+            AnyAddr::V4(server) => through(job, entry, server),
+            AnyAddr::V6(server) => through(job, entry, server),
+        }
+    }
+}
+
+/// Wraps the packet, of family `A`, into one of family `B`.
+fn through<A: Family, B: Family>(
+    job: Job<'_, A>,
+    entry: &Connection<A>,
+    server: B,
+) -> Result<Sent, DropReason> {
+    let cx = job.cx;
+    let query = Query {
+        destination: server,
+        source: B::UNSPECIFIED,
+        mark: 0,
+        next_hop: false,
+    };
+    let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
+        wrap(job, entry, server, route)
+    });
+    sent.ok_or(DropReason::NoRoute)?
+}
+
+fn wrap<A: Family, B: Family>(
+    mut job: Job<'_, A>,
+    entry: &Connection<A>,
+    server: B,
+    route: &Route,
+) -> Result<Sent, DropReason> {
+    if route.is_local() {
+        return Ok(Sent::Here(job.packet));
+    }
+    let (cx, tunnel) = (job.cx, entry.dest.tunnel());
+    // What does not fit is the client's to know: nobody on the way sees its
+    // address.
+    job.check(route.mtu().saturating_sub(tunnel.overhead(B::FAMILY)), 0)?;
+    let no_memory = |_| DropReason::NoMemory;
+    job.packet.cross::<A>(job.place.hop()).map_err(no_memory)?;
+    let outer = Outer {
+        source: route.source::<B>(),
+        destination: server,
+        dsfield: job.packet.dsfield::<A>(),
+        ttl: job.head.ttl,
+        dont_fragment: job.head.dont_fragment && A::LEN == 4 && cx.ns.settings.pmtu_disc(),
+    };
+    job.packet
+        .wrap::<A, B>(cx.net, cx.rcu, route, &outer, wrapping(tunnel))
+        .map_err(no_memory)?;
+    job.packet.send::<B>(cx.net, cx.rcu, route);
+    Ok(Sent::Away(Rewritten::PLAIN))
+}
+
+fn wrapping(tunnel: tunnel::Tunnel) -> Wrapping {
+    match tunnel {
+        tunnel::Tunnel::Ipip => Wrapping::Ipip,
+        tunnel::Tunnel::Gue { port, checksum } => Wrapping::Gue {
+            port,
+            checksum: checksum != GueChecksum::None,
+            remote_checksum: checksum == GueChecksum::Remote,
+        },
+        tunnel::Tunnel::Gre { checksum } => Wrapping::Gre { checksum },
+    }
+}
