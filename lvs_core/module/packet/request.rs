@@ -63,6 +63,10 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
     let Some(service) = wanted(&job) else {
         return Verdict::Accept(job.packet);
     };
+    // IPv6's routing, unlike IPv4's, lets the unspecified address in.
+    if !head.source.addr.is_host() {
+        return job.drop(DropReason::BadHeader);
+    }
     let settings = &cx.ns.settings;
     // Not an opening: this host's own stack answers with RST.
     if head.protocol == Protocol::Tcp && !opens(head, settings.sloppy_tcp()) {
