@@ -8,24 +8,26 @@ MB=10
 setup() {
     topology
     lvs_in
-    service -t 9000 $S1:9000
+    both bulk
     head -c $((MB * 1048576)) /dev/urandom >"$TMP/data"
     sha256sum <"$TMP/data" >"$TMP/sum"
 }
+
+bulk() { service -t 9000 "$s1:9000"; }
 
 # transfer up|down: one connection; the receiver's sum must be the sender's.
 transfer() {
     local from=client to=s1
     if [ "$1" = up ]; then
-        background s1 receiver sh -c "socat -u tcp-listen:9000,reuseaddr - | sha256sum"
+        background s1 receiver sh -c "socat -u tcp${IP#v}-listen:9000,reuseaddr - | sha256sum"
         wait_for listens s1 tcp 9000
-        in_ns client socat -u "$TMP/data" "tcp:$VIP:9000"
+        in_ns client socat -u "$TMP/data" "tcp:$vip:9000"
         wait_for gone "$(pid_of receiver)"
         same "$(cat "$TMP/sum")" "$(cat "$TMP/receiver.log")" "sha256 of $MB MB to the server"
     else
-        background s1 sender socat -u "$TMP/data" tcp-listen:9000,reuseaddr
+        background s1 sender socat -u "$TMP/data" "tcp${IP#v}-listen:9000,reuseaddr"
         wait_for listens s1 tcp 9000
-        same "$(cat "$TMP/sum")" "$(in_ns client socat -u "tcp:$VIP:9000" - | sha256sum)" "sha256 of $MB MB to the client"
+        same "$(cat "$TMP/sum")" "$(in_ns client socat -u "tcp:$vip:9000" - | sha256sum)" "sha256 of $MB MB to the client"
     fi
 }
 
@@ -62,7 +64,7 @@ test_with_gro_and_fraglist() {
     offload rx-gro-list off
 }
 
-test_with_gro() {
+test_once_with_gro() {
     offload gro on
     counted up; counted down
 }
@@ -72,7 +74,7 @@ test_without_any_offload() {
     transfer up; transfer down
 }
 
-test_with_segments_but_without_checksum_offload() {
+test_once_with_segments_but_without_checksum_offload() {
     offload gro off gso on tso off tx off rx off
     transfer up; transfer down
 }
@@ -94,9 +96,9 @@ table inet hold { chain out { type filter hook output priority 0; tcp sport 9000
  }
 }
 NFT
-    background s1 receiver sh -c "socat -u tcp-listen:9000,reuseaddr - | sha256sum"
+    background s1 receiver sh -c "socat -u tcp${IP#v}-listen:9000,reuseaddr - | sha256sum"
     wait_for listens s1 tcp 9000
-    background client sender socat -u "$TMP/data" "tcp:$VIP:9000"
+    background client sender socat -u "$TMP/data" "tcp:$vip:9000"
     wait_for is -ge 1 packets left s1
     in_ns s1 nft delete table inet hold
     wait_for gone "$(pid_of receiver)"
@@ -106,4 +108,4 @@ NFT
     at_least 1 "$(packets toa s1)" "big packets with the option"
 }
 
-run_facts
+run_facts v4 v6

@@ -9,20 +9,24 @@ setup() {
     # Closed connections stay listed for as long as a fact may take.
     vs_set fullnat_timeout_timewait 120
     nginx_on s1
-    service -t 80 $S1:80 $S2:80
-    adm -e -t $VIP:80 -r $S2:80 --fullnat -w 0
-    adm -P -z $LIP3
+    both rules
+}
+
+rules() {
+    service -t 80 "$s1:80" "$s2:80"
+    adm -e -t "$vip:80" -r "$s2:80" --fullnat -w 0
+    adm -P -z "$LIP3"
     get >/dev/null
 }
 
 test_it_lists_in_stocks_columns() {
     local out; out=$(adm -Ln)
     has "$out" '^Prot LocalAddress:Port Scheduler Flags$'
-    has "$out" "^TCP  $VIP:80 rr"
-    has "$out" "^  -> $S1:80 +FullNat 1 +0 +1"
+    has "$out" "^TCP  $(rx "$vip"):80 rr"
+    has "$out" "^  -> $(rx "$s1"):80 +FullNat 1 +0 +1"
 }
 
-test_the_same_as_stock_but_for_the_method() {
+test_once_the_same_as_stock_but_for_the_method() {
     local o
     for o in -Ln '-Ln --stats' '-Ln --stats --exact' '-Ln --thresholds' '-Ln --persistent-conn' '-L --timeout'; do
         # shellcheck disable=SC2086  # words are meant
@@ -33,7 +37,7 @@ test_the_same_as_stock_but_for_the_method() {
     done
 }
 
-test_everything_it_lists_is_json_too() {
+test_once_everything_it_lists_is_json_too() {
     local o
     for o in -Ln '-Ln --stats' '-Ln --rate' -Lnc '-L --drops' '-L --timeout' '-L --daemon' -G 'toa'; do
         [ "$o" != toa ] || toa_in
@@ -41,24 +45,37 @@ test_everything_it_lists_is_json_too() {
         adm $o --json | jq -e . >/dev/null || fail "not JSON: $o"
     done
     rmmod toa
-    same "$VIP" "$(adm -Ln --json | jq -r '.services[0].address')"
+    same "10.1.0.100 fd00:1::100" "$(adm -Ln --json | jq -r '.services[].address' | sort | xargs)"
+    has "$(adm -Lnc --json)" '"fd00:1::2"'
 }
 
-test_saving_and_restoring_brings_everything_back() {
-    adm -P -t $VIP:80 -z $LIP2 --dedicated
+test_once_saving_and_restoring_brings_everything_back() {
+    both add_dedicated
     adm -Sn >"$TMP/saved"
-    has "$(cat "$TMP/saved")" "-P -t $VIP:80 -z $LIP2 --dedicated"
-    has "$(cat "$TMP/saved")" "-P -t $VIP:80 -z $LIP1"; has "$(cat "$TMP/saved")" "-P -z $LIP3"; has "$(cat "$TMP/saved")" '--fullnat'
-    adm -C; adm -Q -t $VIP:80 -z $LIP1 || true; adm -Q -t $VIP:80 -z $LIP2; adm -Q -z $LIP3
+    both all_saved
+    adm -C
+    both remove_pools
     adm -R <"$TMP/saved"
     adm -Sn >"$TMP/again"
     same_file "$TMP/saved" "$TMP/again"
-    adm -Q -t $VIP:80 -z $LIP2
+    both remove_dedicated
     adm -Sn >"$TMP/saved"
-    has "$(get)" "^s1 $LIP1"
+    both served
 }
 
-test_it_takes_what_stock_saved() {
+add_dedicated() { adm -P -t "$vip:80" -z "$LIP2" --dedicated; }
+remove_dedicated() { adm -Q -t "$vip:80" -z "$LIP2"; }
+remove_pools() { adm -Q -t "$vip:80" -z "$LIP1" || true; adm -Q -t "$vip:80" -z "$LIP2"; adm -Q -z "$LIP3"; }
+served() { has "$(get)" "^s1 $LIP1"; }
+
+all_saved() {
+    local at; at=$(rx "$vip"):80
+    has "$(cat "$TMP/saved")" "-P -t $at -z $LIP2 --dedicated"
+    has "$(cat "$TMP/saved")" "-P -t $at -z $LIP1"; has "$(cat "$TMP/saved")" "-P -z $LIP3"
+    has "$(cat "$TMP/saved")" "-a -t $at -r $(rx "$s1"):80 --fullnat"
+}
+
+test_once_it_takes_what_stock_saved() {
     stock -Sn >"$TMP/stock"
     adm -C
     adm -R <"$TMP/stock"
@@ -71,9 +88,10 @@ test_who_tells_client_vip_and_server_of_a_line_in_a_servers_log() {
     get >/dev/null
     local peer; peer=$(nginx_log s1 | tail -n 1 | cut -d' ' -f1)
     has "$peer" "^$LIP1:[0-9]+$"
-    local out; out=$(adm who "$peer")
-    has "$out" "$CLIENT:[0-9]+"; has "$out" "$VIP:80"; has "$out" "$S1:80"
-    refused '[a-z]+ [a-z]+' adm who $LIP1:1
+    # nginx writes an IPv6 address without brackets.
+    local out; out=$(adm who "$lip1:${peer##*:}")
+    has "$out" "$(rx "$client"):[0-9]+"; has "$out" "$(rx "$vip"):80"; has "$out" "$(rx "$s1"):80"
+    refused '[a-z]+ [a-z]+' adm who "$lip1:1"
 }
 
 test_errors_are_sentences() {
@@ -84,32 +102,32 @@ test_errors_are_sentences() {
         # shellcheck disable=SC2086
         has_not "$(adm $words 2>&1 || true)" '(^|[^a-z])errno|os error|-?[0-9]+$' "what was said of '$words'"
     done <<WORDS
--A -t $VIP:80 -s rr
--A -t $VIP:99999 -s rr
+-A -t $vip:80 -s rr
+-A -t $vip:99999 -s rr
 -A -t nonsense -s rr
 -A -t $VIP:88 -s nosuchscheduler
--D -t $VIP:4444
--a -t $VIP:80 -r $S1:80 --fullnat
--a -t $VIP:80 -r $S1:81 --fullnat -w -3
--a -t $VIP:4444 -r $S1:80 --fullnat
+-D -t $vip:4444
+-a -t $vip:80 -r $s1:80 --fullnat
+-a -t $vip:80 -r $s1:81 --fullnat -w -3
+-a -t $vip:4444 -r $s1:80 --fullnat
 -e -t $VIP:80 -r 10.2.0.99:80 --fullnat
 -P -t $VIP:80 -z nonsense
--P -t $VIP:80 -z $LIP1
--Q -t $VIP:80 -z $LIP4
+-P -t $vip:80 -z $LIP1
+-Q -t $vip:80 -z $LIP4
 -A -t $VIP:89 -s rr -j enable
 --nosuchoption
 -L -A
 WORDS
 }
 
-test_without_privilege_reading_our_own_family_works_and_writing_does_not() {
+test_once_without_privilege_reading_our_own_family_works_and_writing_does_not() {
     in_ns director setpriv --reuid=65534 --clear-groups ipvsadm-rs -G >/dev/null
     in_ns director setpriv --reuid=65534 --clear-groups ipvsadm-rs -L --drops >/dev/null
     refused '[a-z]+ [a-z]+' in_ns director setpriv --reuid=65534 --clear-groups ipvsadm-rs -P -z $LIP4
     has_not "$(adm -G)" "$LIP4"
 }
 
-test_without_the_module_it_loads_it_or_says_what_to_do() {
+test_once_without_the_module_it_loads_it_or_says_what_to_do() {
     stock -C; rmmod lvs
     # Where the module is not installed, nothing can load it.
     local modules; modules=/usr/lib/modules/$(uname -r)
@@ -119,8 +137,12 @@ test_without_the_module_it_loads_it_or_says_what_to_do() {
     refused . loaded_quietly
     adm -Ln >/dev/null
     loaded lvs
+    # For the facts of the other family.
+    adm -R <"$TMP/saved"
+    vs_set fullnat_timeout_timewait 120
+    both get >/dev/null
 }
 
 loaded_quietly() { loaded lvs || { echo "not loaded"; return 1; }; }
 
-run_facts
+run_facts v4 v6

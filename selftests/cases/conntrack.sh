@@ -14,6 +14,7 @@ table inet firewall {
         ct state invalid counter drop
         ct state established,related accept
         iif "lo" accept
+        icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
         tcp dport 80 accept
         udp dport 5000 accept
     }
@@ -24,13 +25,17 @@ NFT
     # Closed connections stay listed for as long as a fact may take.
     vs_set fullnat_timeout_timewait 120
     nginx_on s1; echo_udp s1 5000
-    service -t 80 $S1:80
-    service -u 5000 $S1:5000
+    both services
+}
+
+services() {
+    service -t 80 "$s1:80"
+    service -u 5000 "$s1:5000"
 }
 
 test_requests_pass() {
     same "s1 $LIP1" "$(get)"
-    has "$(ask_udp client $VIP 5000 x)" "^s1 $LIP1 "
+    has "$(ask_udp client "$VIP" 5000 x)" "^s1 $LIP1 "
 }
 
 test_a_connection_closes() {
@@ -43,7 +48,7 @@ test_nothing_was_invalid() {
 }
 
 test_answers_cost_no_entry() {
-    has_not "$(in_ns director conntrack -L 2>/dev/null)" "$LIP1"
+    has_not "$(in_ns director conntrack -L -f "ipv${IP#v}" 2>/dev/null)" "$LIP1"
 }
 
 test_what_the_firewall_refuses_stays_refused() {
@@ -56,8 +61,8 @@ test_what_the_firewall_refuses_stays_refused() {
 
 test_a_big_upload_and_download() {
     head -c 2000000 /dev/urandom >"$TMP/s1/www/big"
-    in_ns client curl -sS --max-time 60 -o "$TMP/got" "http://$VIP/big"
+    in_ns client curl -sS --max-time 60 -o "$TMP/got" "http://$vip/big"
     cmp "$TMP/got" "$TMP/s1/www/big"
 }
 
-run_facts
+run_facts v4 v6

@@ -7,81 +7,81 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
-from packet import Packet, Tcp
-from wire import RAW_CLIENT, VIP, Flow, drops, fullnat
-
-W = None
+from packet import Tcp
+from wire import BOTH, Flow, drops, fullnat
 
 
 def setup():
-    global W
-    W = fullnat()
+    fullnat()
 
 
-def listed(cport):
-    """(state, seconds left) of the connection of that client port, or None."""
-    with open("/proc/self/ns/net"):
-        rows = sh("in_ns director cat /proc/net/ip_vs_conn").splitlines()[1:]
+def listed(w, cport):
+    """(state, seconds left) of the family's connection of that client port, or None."""
+    rows = sh("in_ns director cat /proc/net/ip_vs_conn").splitlines()[1:]
     for r in map(str.split, rows):
-        if r[2] == f"{cport:04X}":
+        if r[1:3] == [w.hex(w.client_addr), f"{cport:04X}"]:
             return r[7], int(r[8])
     return None
 
 
-def state(cport, name, most, least=None):
-    got = listed(cport)
+def state(w, cport, name, most, least=None):
+    got = listed(w, cport)
     assert got, f"port {cport} is not listed"
     same(name, got[0], "state")
     assert (least if least is not None else most - 5) <= got[1] <= most, f"{name} has {got[1]} s left, wanted {most}"
 
 
-def test_the_life_of_a_connection_the_client_ends():
-    f = Flow(W, 11001)
-    f.syn(); state(11001, "SYN_RECV", 60)
-    f.syn_ack(); state(11001, "SYN_RECV", 60)
-    f.client_sends("A"); state(11001, "ESTABLISHED", 900)
-    f.client_sends("FA"); state(11001, "CLOSE_WAIT", 10, 4)
-    f.server_sends("FA", ack=2); state(11001, "TIME_WAIT", 7, 1)
+def gone(w, cport):
+    sh(f"wait_for eval '! in_ns director grep -q \" {w.hex(w.client_addr)} {cport:04X} \" /proc/net/ip_vs_conn'")
 
 
-def test_the_life_of_a_connection_the_server_ends():
-    f = Flow(W, 11002).open()
-    f.server_sends("FA"); state(11002, "FIN_WAIT", 10, 4)
-    f.client_sends("FA", ack=2); state(11002, "TIME_WAIT", 7, 1)
+def test_the_life_of_a_connection_the_client_ends(w):
+    f = Flow(w, 11001)
+    f.syn(); state(w, 11001, "SYN_RECV", 60)
+    f.syn_ack(); state(w, 11001, "SYN_RECV", 60)
+    f.client_sends("A"); state(w, 11001, "ESTABLISHED", 900)
+    f.client_sends("FA"); state(w, 11001, "CLOSE_WAIT", 10, 4)
+    f.server_sends("FA", ack=2); state(w, 11001, "TIME_WAIT", 7, 1)
 
 
-def test_a_reset_closes_it():
-    f = Flow(W, 11003).established()
-    f.client_sends("R", seq=2); state(11003, "CLOSE", 3, 0)
+def test_the_life_of_a_connection_the_server_ends(w):
+    f = Flow(w, 11002).open()
+    f.server_sends("FA"); state(w, 11002, "FIN_WAIT", 10, 4)
+    f.client_sends("FA", ack=2); state(w, 11002, "TIME_WAIT", 7, 1)
 
 
-def test_a_closed_one_is_gone_after_its_time():
-    f = Flow(W, 11004).established()
+def test_a_reset_closes_it(w):
+    f = Flow(w, 11003).established()
+    f.client_sends("R", seq=2); state(w, 11003, "CLOSE", 3, 0)
+
+
+def test_a_closed_one_is_gone_after_its_time(w):
+    f = Flow(w, 11004).established()
     f.server_sends("RA", seq=2, ack=2)
-    sh("wait_for eval '! in_ns director grep -q \" 2AFC \" /proc/net/ip_vs_conn'")  # 0x2AFC = 11004
+    gone(w, 11004)
 
 
-def test_set_changes_the_timeouts():
+def test_set_changes_the_timeouts(w):
     sh("stock --set 50 0 40")
     try:
         same("50 120 40", sh("stock -L --timeout | grep -oE '[0-9]+' | xargs").strip())
-        f = Flow(W, 11005).established()
-        state(11005, "ESTABLISHED", 50)
+        f = Flow(w, 11005).established()
+        state(w, 11005, "ESTABLISHED", 50)
     finally:
         sh("stock --set 900 120 300")
 
 
-def expired(cport):
+def expired(w, cport):
     """An established flow with data each way that was silent for a second too long, and the first reset to each end."""
     sh("stock --set 1 0 0")
-    f = Flow(W, cport).established()
+    f = Flow(w, cport).established()
     f.client_sends("PA", seq=2, ack=2, payload=b"0123456789")
     f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
     f.client_sends("A", seq=12, ack=12)
-    W.drain()
+    w.drain()
     # Flows of earlier facts fall silent too.
-    to_client = W.client.recv(lambda p: reset(p) and p.l4.dport == cport)
-    to_server = W.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
+    to_client = w.client.recv(lambda p: reset(p) and p.l4.dport == cport)
+    to_server = w.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
     sh("stock --set 900 120 300")
     return f, to_client, to_server
 
@@ -90,10 +90,10 @@ def reset(p):
     return p.proto == 6 and "R" in p.l4.flags
 
 
-def test_an_established_one_that_expires_resets_both_ends():
+def test_an_established_one_that_expires_resets_both_ends(w):
     before = drops("rst_sent_on_expiry")
-    f, c, s = expired(11006)
-    same((VIP, 80, RAW_CLIENT, 11006), (c.src, c.l4.sport, c.dst, c.l4.dport), "to the client")
+    f, c, s = expired(w, 11006)
+    same((w.vip, 80, w.client_addr, 11006), (c.src, c.l4.sport, c.dst, c.l4.dport), "to the client")
     same((f.lip, f.lport, 80), (s.src, s.l4.sport, s.l4.dport), "to the server")
     # The last numbers that were stored: at most a quarter of a second old, so not beyond what was sent.
     assert f.s_isn < c.l4.seq <= f.s_isn + 12, c
@@ -101,18 +101,17 @@ def test_an_established_one_that_expires_resets_both_ends():
     assert drops("rst_sent_on_expiry") > before
 
 
-def test_a_challenge_of_either_end_is_answered_with_its_own_number():
-    f, _, _ = expired(11007)
-    W.server.send(Packet(W.server.addr, f.lip, Tcp(80, f.lport, f.s_isn + 12, f.c_isn + f.delta + 4444, "A")))
-    same((f.c_isn + f.delta + 4444) % 2**32, W.server.recv(lambda p: reset(p) and p.l4.seq == (f.c_isn + f.delta + 4444) % 2**32).l4.seq)
-    W.client.send(Packet(RAW_CLIENT, VIP, Tcp(11007, 80, f.c_isn + 12, f.s_isn + 5555, "A")))
-    W.client.recv(lambda p: reset(p) and p.l4.seq == f.s_isn + 5555)
+def test_a_challenge_of_either_end_is_answered_with_its_own_number(w):
+    f, _, _ = expired(w, 11007)
+    w.server.send(w.Packet(w.server.addr, f.lip, Tcp(80, f.lport, f.s_isn + 12, f.c_isn + f.delta + 4444, "A")))
+    same((f.c_isn + f.delta + 4444) % 2**32, w.server.recv(lambda p: reset(p) and p.l4.seq == (f.c_isn + f.delta + 4444) % 2**32).l4.seq)
+    w.client.send(w.Packet(w.client_addr, w.vip, Tcp(11007, 80, f.c_isn + 12, f.s_isn + 5555, "A")))
+    w.client.recv(lambda p: reset(p) and p.l4.seq == f.s_isn + 5555)
 
 
-def test_real_sockets_are_reset_at_both_ends():
-    sh("""
-        echo_tcp s1 7000
-        service -t 7000 $S1:7000
+def test_real_sockets_are_reset_at_both_ends(w):
+    sh(f"family {w.name}; [ {w.name} = v6 ] || echo_tcp s1 7000" + """
+        service -t 7000 $s1:7000
         stock --set 1 0 0
         in_ns client python3 -ISc "
 import socket
@@ -129,16 +128,16 @@ except ConnectionResetError:
     """)
 
 
-def test_with_the_setting_off_it_expires_in_silence():
+def test_with_the_setting_off_it_expires_in_silence(w):
     sh("vs_set conn_expire_tcp_rst 0; stock --set 1 0 0")
     try:
-        Flow(W, 11008).established()
-        W.drain()
-        sh("wait_for eval '! in_ns director grep -q \" 2B00 \" /proc/net/ip_vs_conn'")
-        W.client.nothing(W.server)
-        W.server.nothing(W.client)
+        Flow(w, 11008).established()
+        w.drain()
+        gone(w, 11008)
+        w.client.nothing(w.server)
+        w.server.nothing(w.client)
     finally:
         sh("vs_set conn_expire_tcp_rst 1; stock --set 900 120 300")
 
 
-run(globals())
+run(globals(), BOTH)

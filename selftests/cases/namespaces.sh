@@ -7,9 +7,11 @@ setup() {
     topology
     lvs_in
     nginx_on s1
-    service -t 80 $S1:80
+    both web
     head -c 50000000 /dev/zero >"$TMP/s1/www/big"
 }
+
+web() { service -t 80 "$s1:80"; }
 
 test_others_see_nothing_of_it() {
     same "" "$(in_ns client ipvsadm-rs -Sn)"
@@ -18,7 +20,7 @@ test_others_see_nothing_of_it() {
     same 1 "$(in_ns client cat /proc/net/ip_vs_conn | wc -l)" "lines"
 }
 
-test_settings_are_its_own() {
+test_once_settings_are_its_own() {
     vs_set fullnat_lport_min 5555
     same 5555 "$(vs_get fullnat_lport_min)"
     same 1024 "$(in_ns client sysctl -n net.ipv4.vs.fullnat_lport_min)" "the client's own"
@@ -26,17 +28,17 @@ test_settings_are_its_own() {
 }
 
 test_the_same_service_in_two_namespaces() {
-    in_ns s2 ipvsadm-rs -A -t $VIP:80 -s rr
-    adm -D -t $VIP:80
-    has "$(in_ns s2 ipvsadm-rs -Ln)" "$VIP:80"
+    in_ns s2 ipvsadm-rs -A -t "$vip:80" -s rr
+    adm -D -t "$vip:80"
+    has "$(in_ns s2 ipvsadm-rs -Ln)" "$(rx "$vip"):80"
     in_ns s2 ipvsadm-rs -C
-    service -t 80 $S1:80 2>/dev/null || { adm -A -t $VIP:80 -s rr; adm -a -t $VIP:80 -r $S1:80 --fullnat; }
+    web 2>/dev/null || { adm -A -t "$vip:80" -s rr; adm -a -t "$vip:80" -r "$s1:80" --fullnat; }
     same "s1 $LIP1" "$(get)"
 }
 
 test_it_goes_away_under_traffic() {
-    background client load sh -c "while :; do curl -s --max-time 5 -o /dev/null http://$VIP/big; done"
-    count_packets traffic director s1 ingress 'tcp sport 80'
+    background client load sh -c "while :; do curl -s --max-time 5 -o /dev/null http://$vip/big; done"
+    count_packets traffic director s1 ingress "meta protocol $L3 tcp sport 80"
     wait_for is -ge 50 packets traffic director
     ip netns del director
     # The name goes at once; the namespace when its devices are gone, which the client sees.
@@ -47,8 +49,8 @@ test_it_goes_away_under_traffic() {
 test_and_comes_back() {
     topology
     nginx_on s1
-    service -t 80 $S1:80
+    both web
     same "s1 $LIP1" "$(get)"
 }
 
-run_facts
+run_facts v4 v6

@@ -135,6 +135,27 @@ def test_connections_and_filters():
             same(True, name in ("protocol", "caf", "laf"), f"{name} refused: {e}")
 
 
+def test_ipv6():
+    sh("family v6; service -t 80 $s1:80; get >/dev/null")
+    ip6 = lambda a: socket.inet_pton(socket.AF_INET6, a)
+    service = {"af": 10, "protocol": 6, "addr": ip6("fd00:1::100"), "port": 80}
+    for family in ("LVS", "IPVS"):
+        s = flat(ask(family, "get-service", "do", {"service": service})[0])["service"]
+        same((10, service["addr"]), (s["af"], s["addr"]), f"{family}'s service")
+    d = flat(ask("LVS", "get-dest", "dump", {"service": service})[0])["dest"]
+    same((10, ip6("fd00:2::2")), (d["af"], d["addr"]))
+    same(10, flat(ask("IPVS", "get-dest", "dump", {"service": service})[0])["dest"]["addr-family"])
+    got = flat(ask("LVS", "get-laddr", "dump", {"service": service})[0])["laddr"]
+    same((10, ip6("fd00:9::1")), (got["af"], got["addr"]))
+    conns = [flat(r)["conn"] for r in ask("LVS", "get-conn", "dump", {"filter": {"caf": 10}})]
+    same(1, len(conns), "connections of IPv6")
+    c = conns[0]
+    same((10, service["addr"], 10, ip6("fd00:9::1"), ip6("fd00:2::2")), (c["caf"], c["vaddr"], c["laf"], c["laddr"], c["daddr"]))
+    for name in ("caddr", "vaddr", "laddr", "daddr"):
+        same(1, len(ask("LVS", "get-conn", "dump", {"filter": {name: c[name]}})), f"connections with that {name}")
+    ask("IPVS", "del-service", "do", {"service": service})
+
+
 def test_drops():
     d = [dict(v) for n, v in ask("LVS", "get-drops", "do")[0] if n == "drop"]
     assert {"no_local_address", "ports_exhausted", "no_destination"} <= {e["name"] for e in d}, d

@@ -113,6 +113,66 @@ def test_destinations():
     unchanged(lambda: refused(errno.EEXIST, IPVS, NEW_DEST, s + attr(2, dest())))
 
 
+VIP6, S6, LIP6 = "fd00:1::100", "fd00:2::2", "fd00:9::1"
+
+
+def full6(port=80, prefix=128, a=VIP6):
+    return ident(port, af=10, a=a) + [attr(6, "rr"), attr(7, struct.pack("=II", 0, 0xFFFFFFFF)), attr(8, 0), attr(9, prefix)]
+
+
+def test_services_of_ipv6():
+    s = attr(1, ident(af=10, a=VIP6))
+
+    def check():
+        # Addresses of the other length, and prefixes that no address has.
+        refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, full6(a=VIP)), words=True)
+        refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, ident()[:2] + [attr(3, b"\1\2\3")] + full()[3:]), words=True)
+        for prefix in (0, 129, 0xFFFFFFFF):
+            refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, full6(prefix=prefix)), words=True)
+    unchanged(check)
+    IPVS.ask(NEW_SERVICE, attr(1, full6()))
+    refused(errno.EEXIST, IPVS, NEW_SERVICE, attr(1, full6()))
+
+    def check_dests():
+        # Only tunnels lead from one family into the other.
+        refused(errno.EINVAL, IPVS, NEW_DEST, s + attr(2, dest() + [attr(11, u16(2))]), words=True)
+        refused(errno.EINVAL, IPVS, NEW_DEST, attr(1, ident()) + attr(2, dest(a=S6) + [attr(11, u16(10))]), words=True)
+        for bad in ("::", "ff02::1", "fe80::1"):
+            refused(errno.EINVAL, IPVS, NEW_DEST, s + attr(2, dest(a=bad) + [attr(11, u16(10))]))
+    unchanged(check_dests)
+    IPVS.ask(NEW_DEST, s + attr(2, dest(a=S6) + [attr(11, u16(10))]))
+    # Without a family of its own a destination is of its service's, as older tools say it.
+    refused(errno.EEXIST, IPVS, NEW_DEST, s + attr(2, dest(a=S6)))
+    [(_, reply)] = IPVS.ask(GET_DEST, s, dump=True)
+    d = dict(parse(dict(reply)[2]))
+    same((addr(S6), u16(10)), (d[1], d[11]), "address and family")
+    [(_, reply)] = IPVS.ask(GET_SERVICE, s)
+    d = dict(parse(dict(reply)[1]))
+    same((u16(10), addr(VIP6), struct.pack("=I", 128)), (d[1], d[3], d[9]), "family, address and prefix")
+
+
+def test_local_addresses_of_ipv6():
+    s = attr(1, ident(af=10, a=VIP6))
+
+    def local(a, af=10):
+        return attr(3, [attr(1, u16(af)), attr(2, addr(a))])
+    LVS.ask(5, s + local(LIP6))
+
+    def check():
+        refused(errno.EEXIST, LVS, 5, s + local(LIP6), words=True)
+        refused(errno.ENOENT, LVS, 6, s + local("fd00:9::77"), words=True)
+        refused(errno.EINVAL, LVS, 5, s + local(LIP1, af=10), words=True)
+        # Of the other family than the service's destinations.
+        refused(errno.EINVAL, LVS, 5, s + local(LIP1, af=2), words=True)
+        refused(errno.EINVAL, LVS, 5, attr(1, ident()) + local(LIP6), words=True)
+        refused(errno.EADDRINUSE, LVS, 5, s + local(VIP6), words=True)
+        for bad in ("::", "::1", "ff02::1", "fe80::1", "::ffff:10.9.0.1"):
+            refused(errno.EINVAL, LVS, 5, s + local(bad), words=True)
+    unchanged(check)
+    LVS.ask(6, s + local(LIP6))
+    IPVS.ask(DEL_SERVICE, s)
+
+
 def test_methods_that_are_not_there_yet_are_refused_in_words():
     s = attr(1, ident())
     for method in (1, 2, 3, 4, 6, 7):
@@ -215,7 +275,8 @@ def test_every_message_cut_anywhere():
     rng = random.Random(20)
     local = struct.pack("=BBH", 5, 1, 0) + attr(1, ident(4444)) + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))])
     conn = struct.pack("=BBH", 8, 1, 0) + attr(7, [attr(1, u16(6)), attr(3, addr(VIP))])
-    for family, message, dump in ((IPVS, right, False), (LVS, local, False), (LVS, conn, True)):
+    six = struct.pack("=BBH", NEW_DEST, 1, 0) + attr(1, ident(4444, af=10, a=VIP6)) + attr(2, dest(a=S6) + [attr(11, u16(10))])
+    for family, message, dump in ((IPVS, right, False), (IPVS, six, False), (LVS, local, False), (LVS, conn, True)):
         for _ in range(600):
             bad = bytearray(message)
             for _ in range(rng.randrange(1, 4)):

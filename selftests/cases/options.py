@@ -2,13 +2,14 @@
 # TCP options: TOA while the server has not answered, the room it takes, what must not carry it; MSS; timestamps.
 # suite: wire
 import os
+import socket
 import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
 from packet import NOP, SACK_PERMITTED, mss, sack, timestamps, toa, wscale
-from wire import RAW_CLIENT, Flow, drops, fullnat
+from wire import BOTH, Flow, drops, fullnat
 
 W = None
 TOA = 254
@@ -20,90 +21,90 @@ def setup():
     W = fullnat()
 
 
-def told(packet, kind=TOA):
+def told(packet):
     """(address, port) that a segment tells the server, or None."""
-    body = packet.l4.option(kind)
-    if body is None or len(body) != 6:
+    return told_of(packet.l4.option(TOA))
+
+
+def told_of(body):
+    if body is None or len(body) not in (6, 18):
         return None
-    return ".".join(map(str, body[2:])), struct.unpack("!H", body[:2])[0]
+    return socket.inet_ntop(socket.AF_INET if len(body) == 6 else socket.AF_INET6, body[2:]), struct.unpack("!H", body[:2])[0]
 
 
-def test_syn_tells_the_client():
-    f = Flow(W, 3001)
-    same((RAW_CLIENT, 3001), told(f.syn(SYN_OPTIONS)))
+def test_syn_tells_the_client(w):
+    f = Flow(w, 3001)
+    same((w.client_addr, 3001), told(f.syn(SYN_OPTIONS)))
 
 
-def test_the_clients_own_options_stay_beside_it():
-    f = Flow(W, 3002)
+def test_the_clients_own_options_stay_beside_it(w):
+    f = Flow(w, 3002)
     kinds = {k: b for k, b in f.syn(SYN_OPTIONS).l4.parsed_options()}
     same(struct.pack("!H", 1460), kinds[2], "MSS towards the server")
     assert 4 in kinds and kinds[3] == b"\7" and kinds[8][:4] == struct.pack("!I", 1000), kinds
 
 
-def test_handshake_ack_and_first_segments_tell_it_until_acknowledged():
-    f = Flow(W, 3003)
+def test_handshake_ack_and_first_segments_tell_it_until_acknowledged(w):
+    f = Flow(w, 3003)
     f.syn(SYN_OPTIONS)
     f.syn_ack(SYN_OPTIONS)
     for what, got in (("ACK", f.client_sends("A")), ("data", f.client_sends("PA", payload=b"GET")),
                       ("more data", f.client_sends("PA", seq=4, payload=b" /")),
                       ("data again", f.client_sends("PA", payload=b"GET"))):
-        same((RAW_CLIENT, 3003), told(got), what)
+        same((w.client_addr, 3003), told(got), what)
     f.server_sends("A", ack=1)
-    same((RAW_CLIENT, 3003), told(f.client_sends("PA", payload=b"GET")), "after an ACK of the SYN alone")
+    same((w.client_addr, 3003), told(f.client_sends("PA", payload=b"GET")), "after an ACK of the SYN alone")
     f.server_sends("A", ack=6)
     same(None, told(f.client_sends("PA", seq=6, payload=b"x")), "after data was acknowledged")
 
 
-def test_a_server_that_speaks_first_ends_it():
-    f = Flow(W, 3004).open()
+def test_a_server_that_speaks_first_ends_it(w):
+    f = Flow(w, 3004).open()
     f.server_sends("PA", ack=1, payload=b"220 hello")
     same(None, told(f.client_sends("A", ack=10)))
 
 
-def test_segments_after_it_have_their_length_again():
-    f = Flow(W, 3005).established()
+def test_segments_after_it_have_their_length_again(w):
+    f = Flow(w, 3005).established()
     got = f.client_sends("PA", seq=2, ack=2, payload=b"q")
     same((b"", 5), (got.l4.options, got.l4.doff))
 
 
-def test_no_packet_to_the_client_carries_it():
-    f = Flow(W, 3006)
+def test_no_packet_to_the_client_carries_it(w):
+    f = Flow(w, 3006)
     f.syn(SYN_OPTIONS)
     same(None, told(f.syn_ack(SYN_OPTIONS)))
     f.client_sends("A")
     same(None, told(f.server_sends("PA", payload=b"x")))
 
 
-def test_a_full_syn_gives_up_its_timestamps():
-    f = Flow(W, 3007)
-    cookie = b"\x22\x12" + b"C" * 16
+def test_a_full_syn_gives_up_its_timestamps(w):
+    f = Flow(w, 3007)
+    # As much as leaves no room with the timestamps, and room without: IPv6's option takes 20.
+    cookie = b"\x22\x06" + b"C" * 4 if w.is_v6 else b"\x22\x12" + b"C" * 16
     before = mss(1460) + SACK_PERMITTED + timestamps(7) + wscale(9) + cookie
-    same(37, len(before))
+    same(25 if w.is_v6 else 37, len(before))
     kinds = dict(f.syn(before).l4.parsed_options())
-    same((RAW_CLIENT, 3007), told_of(kinds))
+    same((w.client_addr, 3007), told_of(kinds.get(TOA)))
     assert 8 not in kinds, "timestamps stayed"
     same({2, 4, 3, 0x22, TOA}, set(kinds), "kinds in the SYN")
 
 
-def told_of(kinds):
-    b = kinds.get(TOA)
-    return b and (".".join(map(str, b[2:])), struct.unpack("!H", b[:2])[0])
-
-
-def test_a_full_segment_gives_up_sack_blocks_from_the_right_and_never_timestamps():
-    f = Flow(W, 3008).open(SYN_OPTIONS, SYN_OPTIONS)
+def test_a_full_segment_gives_up_sack_blocks_from_the_right_and_never_timestamps(w):
+    f = Flow(w, 3008).open(SYN_OPTIONS, SYN_OPTIONS)
     blocks = [(f.s_isn + 10 * i, f.s_isn + 10 * i + 5) for i in (1, 2, 3)]
     options = NOP * 2 + timestamps(5, 6) + NOP * 2 + sack(*blocks)
     same(40, len(options))
     got = f.client_sends("A", options=options)
-    same((RAW_CLIENT, 3008), told(got))
+    same((w.client_addr, 3008), told(got))
     same(struct.pack("!II", 5, 6), got.l4.option(8), "timestamps")
-    same(blocks[:2], got.l4.sacks())
+    # 40 - 10 - 2 - TOA: room for two beside 8 bytes, for none beside 20 (10 + 10 + 20 would be 40, with no byte left).
+    same(blocks[:1 if w.is_v6 else 2], got.l4.sacks())
 
 
-def test_a_segment_without_room_goes_without_it_and_is_counted():
+def test_a_segment_without_room_goes_without_it_and_is_counted(w):
     before = drops("toa_no_room")
-    f = Flow(W, 3009).open()
+    f = Flow(w, 3009).open()
     options = b"\x42\x24" + b"u" * 34 + NOP * 4
     got = f.client_sends("PA", payload=b"data", options=options)
     same((None, b"data"), (told(got), got.l4.payload))
@@ -111,16 +112,16 @@ def test_a_segment_without_room_goes_without_it_and_is_counted():
     same(before + 1, drops("toa_no_room"))
 
 
-def test_padding_is_used_first():
-    f = Flow(W, 3010).open()
+def test_padding_is_used_first(w):
+    f = Flow(w, 3010).open()
     got = f.client_sends("A", options=timestamps(5, 6) + NOP * 30)
-    same((RAW_CLIENT, 3010), told(got))
+    same((w.client_addr, 3010), told(got))
     same(struct.pack("!II", 5, 6), got.l4.option(8), "timestamps")
 
 
-def test_a_signed_segment_carries_none():
+def test_a_signed_segment_carries_none(w):
     before = drops("toa_md5")
-    f = Flow(W, 3011)
+    f = Flow(w, 3011)
     md5 = b"\x13\x12" + b"M" * 16
     got = f.syn(NOP * 2 + md5)
     same((None, b"M" * 16), (told(got), got.l4.option(19)))
@@ -131,68 +132,68 @@ def test_a_signed_segment_carries_none():
     same(before + 2, drops("toa_md5"))
 
 
-def test_a_port_that_reads_as_fast_open_is_not_told_on_the_syn():
+def test_a_port_that_reads_as_fast_open_is_not_told_on_the_syn(w):
     before = drops("toa_reserved_port")
-    f = Flow(W, 63881)
+    f = Flow(w, 63881)
     same(None, told(f.syn(SYN_OPTIONS)))
     same(before + 1, drops("toa_reserved_port"))
     f.syn_ack()
-    same((RAW_CLIENT, 63881), told(f.client_sends("A")), "the handshake's ACK")
+    same((w.client_addr, 63881), told(f.client_sends("A")), "the handshake's ACK")
 
 
-def test_a_clients_own_claim_is_removed_and_counted():
+def test_a_clients_own_claim_is_removed_and_counted(w):
     before = drops("toa_spoofed_removed")
-    f = Flow(W, 3012)
+    f = Flow(w, 3012)
     got = f.syn(toa("192.0.2.66", 666) + mss(1460))
-    same([(RAW_CLIENT, 3012)], [told_of({k: b}) for k, b in got.l4.parsed_options() if k == TOA])
+    same([(w.client_addr, 3012)], [told_of(b) for k, b in got.l4.parsed_options() if k == TOA])
     same(before + 1, drops("toa_spoofed_removed"))
 
 
-def test_a_clients_own_claim_of_the_other_kind_that_servers_read_is_removed():
+def test_a_clients_own_claim_of_the_other_kind_that_servers_read_is_removed(w):
     before = drops("toa_spoofed_removed")
-    f = Flow(W, 3022)
+    f = Flow(w, 3022)
     # With timestamps and so long a claim of its own there would be no room beside it.
     claim = struct.pack("!BBH16s", 253, 20, 666, b"spoofed by client")
     got = f.syn(claim + mss(1460) + timestamps(7))
     same({TOA, 2, 8}, {k for k, _ in got.l4.parsed_options()})
-    same((RAW_CLIENT, 3022), told(got))
+    same((w.client_addr, 3022), told(got))
     f.syn_ack()
     got = f.client_sends("PA", options=claim + NOP * 2 + timestamps(8, 1), payload=b"GET")
     same({TOA, 8}, {k for k, _ in got.l4.parsed_options()})
     same(before + 2, drops("toa_spoofed_removed"))
 
 
-def test_mss_of_the_server_leaves_room_for_it():
-    f = Flow(W, 3013)
+def test_mss_of_the_server_leaves_room_for_it(w):
+    f = Flow(w, 3013)
     f.syn(SYN_OPTIONS)
     back = f.syn_ack(mss(1460) + SACK_PERMITTED + timestamps(9, 1000) + NOP + wscale(2))
-    same(struct.pack("!H", 1452), back.l4.option(2))
+    same(struct.pack("!H", 1460 - w.toa_len), back.l4.option(2))
     assert back.l4.option(4) is not None and back.l4.option(3) == b"\2" and back.l4.option(8), back
 
 
-def test_timestamps_of_an_ordinary_syn_stay():
-    f = Flow(W, 3014)
+def test_timestamps_of_an_ordinary_syn_stay(w):
+    f = Flow(w, 3014)
     same(struct.pack("!II", 1000, 0), f.syn(SYN_OPTIONS).l4.option(8))
 
 
-def test_a_setting_strips_them_always():
+def test_a_setting_strips_them_always(w):
     sh("vs_set fullnat_timestamp_remove_entry 1")
     try:
-        f = Flow(W, 3015)
+        f = Flow(w, 3015)
         before = drops("timestamps_stripped")
         same(None, f.syn(SYN_OPTIONS).l4.option(8))
         same(before + 1, drops("timestamps_stripped"))
-        Flow(W, 3016).syn(mss(1460))
+        Flow(w, 3016).syn(mss(1460))
         same(before + 1, drops("timestamps_stripped"), "a SYN that had none is not counted")
     finally:
         sh("vs_set fullnat_timestamp_remove_entry 2")
 
 
-def test_broken_options_change_nothing():
+def test_broken_options_change_nothing(w):
     for i, options in enumerate((b"\x08\x00" + b"\1" * 2, b"\xfe\x01\1\1", b"\x05\xff\1\1", b"\1\1\1\x02")):
-        f = Flow(W, 3100 + i)
+        f = Flow(w, 3100 + i)
         got = f.syn(options)
-        assert options in got.l4.options or told(got) == (RAW_CLIENT, 3100 + i) or got.l4.options == options, got
+        assert options in got.l4.options or told(got) == (w.client_addr, 3100 + i) or got.l4.options == options, got
 
 
-run(globals())
+run(globals(), BOTH)

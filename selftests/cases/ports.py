@@ -2,21 +2,23 @@
 # Local ports: the range, what happens when it is used up, and reuse that no server can mistake for the old connection.
 # suite: wire
 import os
-import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
-from packet import NOP, SACK_PERMITTED, Packet, Udp, mss, timestamps, wscale
-from wire import LIP1, LIP2, RAW_CLIENT, VIP, Flow, drops, fullnat
+from packet import NOP, SACK_PERMITTED, Udp, mss, timestamps, wscale
+from wire import BOTH, Flow, drops, fullnat
 
-W = None
 SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps(1000) + NOP + wscale(7)
 
 
 def setup():
-    global W
-    W = fullnat()
+    fullnat()
+
+
+def fam(w, script):
+    """Shell with the addresses of that family."""
+    return sh(f"family {w.name}; {script}")
 
 
 def ports(first, last):
@@ -25,82 +27,82 @@ def ports(first, last):
        f" else vs_set fullnat_lport_min {first}; vs_set fullnat_lport_max {last}; fi")
 
 
-def test_connections_leave_from_the_range():
+def test_connections_leave_from_the_range(w):
     ports(20000, 20003)
     seen = set()
     for i in range(4):
-        f = Flow(W, 12000 + i).established()
+        f = Flow(w, 12000 + i).established()
         seen.add(f.lport)
     same({20000, 20001, 20002, 20003}, seen)
 
 
-def test_when_none_is_free_the_client_is_not_answered_and_it_is_counted_and_said():
+def test_when_none_is_free_the_client_is_not_answered_and_it_is_counted_and_said(w):
     before = drops("ports_exhausted")
-    W.drain()
-    f = Flow(W, 12010)
-    W.client.send(f.client_packet("S", seq=0))
-    W.server.nothing(W.client)
+    w.drain()
+    f = Flow(w, 12010)
+    w.client.send(f.client_packet("S", seq=0))
+    w.server.nothing(w.client)
     same(before + 1, drops("ports_exhausted"))
     said = sh("dmesg | grep -i 'lvs' | tail -n 5")
-    for word in (LIP1, VIP):
+    for word in (w.lip1, w.vip):
         assert word in said, f"the log names no {word}: {said}"
 
 
-def test_the_log_is_not_flooded():
+def test_the_log_is_not_flooded(w):
     lines = int(sh("dmesg | grep -c 'lvs'"))
     for i in range(50):
-        W.client.send(Flow(W, 12100 + i).client_packet("S", seq=0))
-    W.server.nothing(W.client)
+        w.client.send(Flow(w, 12100 + i).client_packet("S", seq=0))
+    w.server.nothing(w.client)
     now = int(sh("dmesg | grep -c 'lvs'"))
     assert now - lines <= 12, f"{now - lines} lines for 50 refused connections"
 
 
-def test_the_local_address_counts_it():
-    same("1", sh(f"adm -G -t $VIP:80 --json | jq '[.. | objects | select(.address? == \"{LIP1}\")][0].exhausted > 0 | if . then 1 else 0 end'").strip())
+def test_the_local_address_counts_it(w):
+    same("1", fam(w, f"adm -G -t $vip:80 --json | jq '[.. | objects | select(.address? == \"{w.lip1}\")][0].exhausted > 0 | if . then 1 else 0 end'").strip())
 
 
-def test_another_server_has_ports_of_its_own():
-    sh("adm -a -t $VIP:80 -r $RAW_S2:80 --fullnat; adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 0")
-    f = Flow(W, 12020)
-    W.client.send(f.client_packet("S", seq=0))
-    got = W.server2.recv(lambda p: p.proto == 6)
+def test_another_server_has_ports_of_its_own(w):
+    fam(w, "adm -a -t $vip:80 -r $raw_s2:80 --fullnat; adm -e -t $vip:80 -r $raw_s1:80 --fullnat -w 0")
+    f = Flow(w, 12020)
+    w.client.send(f.client_packet("S", seq=0))
+    got = w.server2.recv(lambda p: p.proto == 6)
     assert 20000 <= got.l4.sport <= 20003, got
-    sh("adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 1; adm -d -t $VIP:80 -r $RAW_S2:80")
+    fam(w, "adm -e -t $vip:80 -r $raw_s1:80 --fullnat -w 1; adm -d -t $vip:80 -r $raw_s2:80")
 
 
-def test_udp_has_ports_of_its_own():
-    W.client.send(Packet(RAW_CLIENT, VIP, Udp(12030, 5000, b"x")))
-    got = W.server.recv(lambda p: p.proto == 17 and p.l4.dport == 5000)
+def test_udp_has_ports_of_its_own(w):
+    w.client.send(w.Packet(w.client_addr, w.vip, Udp(12030, 5000, b"x")))
+    got = w.server.recv(lambda p: p.proto == 17 and p.l4.dport == 5000)
     assert 20000 <= got.l4.sport <= 20003, got
 
 
-def test_a_dedicated_local_address_has_every_port():
+def test_a_dedicated_local_address_has_every_port(w):
     ports(20000, 20000)
-    sh("adm -P -t $VIP:80 -z $LIP2 --dedicated")
+    fam(w, "adm -P -t $vip:80 -z $LIP2 --dedicated")
     try:
         # From one end of the range to the other takes as many connections as there are ports; so say it by number.
-        same("64512", sh(f"adm -G -t $VIP:80 --json | jq '[.. | objects | select(.address? == \"{LIP2}\")][0].ports'").strip())
-        flows = [Flow(W, 12200 + i).established() for i in range(6)]
-        own = [f.lport for f in flows if f.lip == LIP2]
+        same("64512", fam(w, f"adm -G -t $vip:80 --json | jq '[.. | objects | select(.address? == \"{w.lip2}\")][0].ports'").strip())
+        flows = [Flow(w, 12200 + i).established() for i in range(6)]
+        own = [f.lport for f in flows if f.lip == w.lip2]
         assert len(own) >= 5, f"{len(own)} of 6 left from the dedicated address, the other one has a single port"
         same([], [port for port in own if port == 20000], "the range of the others does not bind it")
     finally:
-        sh("adm -Q -t $VIP:80 -z $LIP2")
+        fam(w, "adm -Q -t $vip:80 -z $LIP2")
 
 
-def test_the_secret_decides_where_sequence_numbers_lie():
+def test_the_secret_decides_where_sequence_numbers_lie(w):
     """A second of the clock is 15,625,000 numbers; a secret moves the line anywhere among 4,294,967,296."""
     ports(23000, 23100)
 
     def line(secret, cport):
         sh(f"vs_set fullnat_isn_secret {secret}")
-        return Flow(W, cport).syn().l4.seq
+        return Flow(w, cport).syn().l4.seq
 
     def apart(a, b):
         return min((a - b) % 2**32, (b - a) % 2**32)
 
     # A director that takes over is one with the same secret. Ports that nobody has used: nothing else moves the numbers.
-    sh("adm -a -t $VIP:80 -r $RAW_S1:81 --fullnat; adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 0")
+    fam(w, "adm -a -t $vip:80 -r $raw_s1:81 --fullnat; adm -e -t $vip:80 -r $raw_s1:80 --fullnat -w 0")
     try:
         one = line("00112233-44556677-8899aabb-ccddeeff", 12300)
         same("00112233-44556677-8899aabb-ccddeeff", sh("vs_get fullnat_isn_secret").strip())
@@ -110,7 +112,7 @@ def test_the_secret_decides_where_sequence_numbers_lie():
         far = [n for n in lines if apart(one, n) > 20 * 15_625_000]
         assert len(far) >= 4, f"six other secrets, and only {len(far)} lines of numbers lie elsewhere: {one} {lines}"
     finally:
-        sh("adm -e -t $VIP:80 -r $RAW_S1:80 --fullnat -w 1; adm -d -t $VIP:80 -r $RAW_S1:81")
+        fam(w, "adm -e -t $vip:80 -r $raw_s1:80 --fullnat -w 1; adm -d -t $vip:80 -r $raw_s1:81")
 
 
 def test_the_secret_is_root_s_alone_and_nothing_else_is_taken_for_one():
@@ -121,16 +123,16 @@ def test_the_secret_is_root_s_alone_and_nothing_else_is_taken_for_one():
     same(before, sh("vs_get fullnat_isn_secret"))
 
 
-def test_a_closed_connection_gives_up_its_port_and_the_server_cannot_mistake_it():
+def test_a_closed_connection_gives_up_its_port_and_the_server_cannot_mistake_it(w):
     # A sequence number far ahead, as a fast uploader leaves it.
     ports(21000, 21000)
-    f = Flow(W, 12040).established(SYN_OPTIONS, SYN_OPTIONS)
+    f = Flow(w, 12040).established(SYN_OPTIONS, SYN_OPTIONS)
     far = 2_000_000_000
     f.client_sends("FA", seq=far, ack=2)
     last = (f.c_isn + far + f.delta) % 2**32
     f.server_sends("FA", seq=2, ack=far + 1)
     f.client_sends("A", seq=far + 1, ack=3)
-    g = Flow(W, 12041, c_isn=55)
+    g = Flow(w, 12041, c_isn=55)
     before = drops("port_taken_from_time_wait")
     got = g.syn(SYN_OPTIONS)
     same(f.lport, g.lport, "the only port")
@@ -142,13 +144,13 @@ def test_a_closed_connection_gives_up_its_port_and_the_server_cannot_mistake_it(
     same(56, back.l4.ack)
 
 
-def test_the_same_client_port_again_starts_anew():
+def test_the_same_client_port_again_starts_anew(w):
     ports(22000, 22100)
-    f = Flow(W, 12050).established()
+    f = Flow(w, 12050).established()
     f.client_sends("FA", seq=2, ack=2)
     f.server_sends("FA", seq=2, ack=3)
     f.client_sends("A", seq=3, ack=3)
-    g = Flow(W, 12050, c_isn=f.c_isn + 1_000_000).established()
+    g = Flow(w, 12050, c_isn=f.c_isn + 1_000_000).established()
     same(b"again", g.client_sends("PA", seq=2, ack=2, payload=b"again").l4.payload)
 
 
@@ -159,4 +161,4 @@ def test_impossible_ranges_are_refused():
         same(before, sh("vs_get fullnat_lport_min; vs_get fullnat_lport_max"), "the range")
 
 
-run(globals())
+run(globals(), BOTH)

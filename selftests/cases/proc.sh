@@ -6,22 +6,31 @@
 setup() { topology; }
 
 rules() {
-    stock -A -t $VIP:80 -s rr
-    stock -a -t $VIP:80 -r $S1:80 -m -w 1
-    stock -a -t $VIP:80 -r $S2:8080 -m -w 65535
-    stock -A -u $VIP:53 -s wrr
-    stock -a -u $VIP:53 -r $S1:53 -m -w 0
+    both rules_of
+    stock -A -f 7 -s wlc
+    stock -a -f 7 -r "$S1:0" -m -w 2
+    stock -A -f 8 -6 -s lc
+    stock -a -f 8 -6 -r '[fd00:2::2]:0' -m -w 2
+}
+
+rules_of() {
+    stock -A -t "$vip:80" -s rr
+    stock -a -t "$vip:80" -r "$s1:80" -m -w 1
+    stock -a -t "$vip:80" -r "$s2:8080" -m -w 65535
+    stock -A -u "$vip:53" -s wrr
+    stock -a -u "$vip:53" -r "$s1:53" -m -w 0
 }
 
 # print_all: every file, services sorted by themselves since their order is that of a hash.
 print_all() {
-    in_ns director cat /proc/net/ip_vs | sed 's/size=[0-9]*/size=N/' |
-        awk 'NR <= 3 {print; next} /^(TCP|UDP|FWM)/ {key = $0} {print key "\t" $0}' | sort -s -k1,1 | cut -f2-
+    in_ns director cat /proc/net/ip_vs >"$TMP/services"
+    sed -n '1,3s/size=[0-9]*/size=N/; 1,3p' "$TMP/services"
+    tail -n +4 "$TMP/services" | awk '/^[^ ]/ {key = $0} {print key "\t" $0}' | sort -s -t $'\t' -k1,1 | cut -f2-
     in_ns director cat /proc/net/ip_vs_conn
     in_ns director cat /proc/net/ip_vs_stats
 }
 
-test_they_are_the_same() {
+test_once_they_are_the_same() {
     stock_in; rules; print_all >"$TMP/stock"
     modules_out
     lvs_in; rules; print_all >"$TMP/ours"
@@ -29,7 +38,7 @@ test_they_are_the_same() {
     stock -C
 }
 
-test_modes_are_the_same() {
+test_once_modes_are_the_same() {
     local ours; ours=$(in_ns director sh -c 'stat -c "%a %n" /proc/net/ip_vs /proc/net/ip_vs_conn /proc/net/ip_vs_stats')
     modules_out; stock_in
     same "$(in_ns director sh -c 'stat -c "%a %n" /proc/net/ip_vs /proc/net/ip_vs_conn /proc/net/ip_vs_stats')" "$ours"
@@ -37,13 +46,18 @@ test_modes_are_the_same() {
 }
 
 test_a_connection_has_stocks_columns() {
-    nginx_on s1
+    [ -e "$TMP/s1" ] || nginx_on s1
     vs_set fullnat_timeout_timewait 120
-    service -t 80 $S1:80
+    service -t 80 "$s1:80"
     get >/dev/null
-    has "$(in_ns director cat /proc/net/ip_vs_conn)" "^TCP 0A010002 [0-9A-F]{4} 0A010064 0050 0A020002 0050 [A-Z_]{4,11} +[0-9]+$"
-    same "$(printf 'TCP 0A010002 .... 0A010064 0050 0A020002 0050 ........... .......' | wc -c)" \
-        "$(in_ns director tail -n 1 /proc/net/ip_vs_conn | tr -d '\n' | wc -c)" "length of a line"
+    local c=0A010002 v=0A010064 d=0A020002
+    if [ "$IP" = v6 ]; then
+        c=fd00:0001:0000:0000:0000:0000:0000:0002 v=fd00:0001:0000:0000:0000:0000:0000:0100
+        d=fd00:0002:0000:0000:0000:0000:0000:0002
+    fi
+    has "$(conn_lines)" "^TCP $c [0-9A-F]{4} $v 0050 $d 0050 [A-Z_]{4,11} +[0-9]+$"
+    same "$(printf 'TCP %s .... %s 0050 %s 0050 ........... .......' $c $v $d | wc -c)" \
+        "$(conn_lines | tail -n 1 | tr -d '\n' | wc -c)" "length of a line"
 }
 
 test_statistics_are_hexadecimal_totals() {
@@ -53,27 +67,30 @@ test_statistics_are_hexadecimal_totals() {
 }
 
 test_fullnat_is_named() {
-    has "$(in_ns director cat /proc/net/ip_vs)" '^  -> 0A020002:0050      FullNat 1      0          [0-9]'
+    local d=0A020002
+    [ "$IP" = v4 ] || d='\[fd00:0002:0000:0000:0000:0000:0000:0002\]'
+    has "$(in_ns director cat /proc/net/ip_vs)" "^  -> $d:0050      FullNat 1      0          [0-9]"
 }
 
 test_both_legs_are_in_a_file_of_our_own() {
-    local line; line=$(in_ns director tail -n 1 /proc/net/lvs_conn)
-    has "$line" "$CLIENT.*$VIP.*$LIP1.*$S1"
+    has "$(in_ns director cat /proc/net/lvs_conn)" \
+        "^TCP +$(rx "$client"):[0-9]+ +$(rx "$vip"):80 +$(rx "$lip1"):[0-9]+ +$(rx "$s1"):80 "
 }
 
 test_a_thousand_connections_are_listed_once_each() {
-    service -u 5000 $S1:5000
+    service -u 5000 "$s1:5000"
+    local inet=''; [ "$IP" = v4 ] || inet=6
     in_ns client python3 -ISc "
 import socket
 for i in range(1000):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(('0.0.0.0', 20000 + i))
+    s = socket.socket(socket.AF_INET$inet, socket.SOCK_DGRAM)
+    s.bind(('$ALL', 20000 + i))
     s.sendto(b'x', ('$VIP', 5000))
     s.close()"
     wait_for is -ge 1000 udp_conns
-    same "" "$(in_ns director awk '$1 == "UDP" {print $3}' /proc/net/ip_vs_conn | sort | uniq -d)" "ports listed twice"
-    same 1000 "$(adm -Lnc | grep -c '^UDP')" "lines of the CLI"
+    same "" "$(conn_lines | awk '$1 == "UDP" {print $3}' | sort | uniq -d)" "ports listed twice"
+    same 1000 "$(adm -Lnc | grep -c "^UDP.*$(rx "$client"):")" "lines of the CLI"
 }
-udp_conns() { in_ns director grep -c '^UDP' /proc/net/ip_vs_conn; }
+udp_conns() { conn_lines | grep -c '^UDP'; }
 
-run_facts
+run_facts v4 v6

@@ -10,11 +10,15 @@ setup() {
     stock_in
     nginx_on s1; nginx_on s2
     echo_udp s1 5000; echo_udp s2 5000
-    stock -A -t $VIP:80 -s rr
-    stock -a -t $VIP:80 -r $S1:80 -m
-    stock -a -t $VIP:80 -r $S2:80 -m
-    stock -A -u $VIP:5000 -s rr
-    stock -a -u $VIP:5000 -r $S1:5000 -m
+    both services
+}
+
+services() {
+    stock -A -t "$vip:80" -s rr
+    stock -a -t "$vip:80" -r "$s1:80" -m
+    stock -a -t "$vip:80" -r "$s2:80" -m
+    stock -A -u "$vip:5000" -s rr
+    stock -a -u "$vip:5000" -r "$s1:5000" -m
 }
 
 test_requests_go_to_both_servers() {
@@ -24,20 +28,20 @@ test_requests_go_to_both_servers() {
 }
 
 test_udp_comes_back() {
-    same "s1 $CLIENT 4321 hello" "$(ask_udp client $VIP 5000 hello 4321)"
+    same "s1 $CLIENT 4321 hello" "$(ask_udp client "$VIP" 5000 hello 4321)"
 }
 
 test_counters_and_captures_agree() {
-    count_packets requests director client ingress 'tcp dport 80 tcp flags & (syn|ack) == syn'
+    count_packets "requests$IP" director client ingress 'meta protocol '"$L3"' tcp dport 80 tcp flags & (syn|ack) == syn'
     capture requests director client 'tcp port 80'
     get >/dev/null
-    same 1 "$(packets requests director)" "SYNs counted"
+    same 1 "$(packets "requests$IP" director)" "SYNs counted"
     has "$(captured requests)" "$CLIENT\.[0-9]+ > $VIP\.80: Flags \[S\]"
 }
 
 test_connections_are_listed() {
     at_least 5 "$(conns)"
-    has "$(stock -Ln)" "TCP +$VIP:80 rr"
+    has "$(stock -Ln)" "TCP +$(rx "$vip"):80 rr"
 }
 
-run_facts
+run_facts v4 v6

@@ -10,26 +10,28 @@ setup() {
     head -c 100000000 /dev/zero >"$TMP/s1/www/big"
 }
 
-configure() {
-    service -t 80 $S1:80
-    service -u 5000 $S1:5000
+configure() { both services; }
+services() {
+    service -t 80 "$s1:80"
+    service -u 5000 "$s1:5000"
 }
 
 # load: transfers that are never done, and a counter that shows that they run.
 load() {
-    background client load sh -c "while :; do curl -s --max-time 60 -o /dev/null http://$VIP/big; done"
+    background client load sh -c "while :; do curl -s --max-time 60 -o /dev/null http://$vip/big; done"
     in_ns client nft flush ruleset
-    count_packets running client eth0 ingress 'tcp sport 80'
+    count_packets running client eth0 ingress "meta protocol $L3 tcp sport 80"
     wait_for is -ge 30 packets running client
 }
 
-test_services_hold_it() {
+test_once_services_hold_it() {
     configure
     refused 'in use' rmmod lvs
     loaded lvs
 }
 
 test_a_connection_does_not_hold_it() {
+    lvs_in; stock -C; configure
     get >/dev/null
     at_least 1 "$(conns)"
     stock -C
@@ -45,12 +47,12 @@ test_under_transfers() {
     kill "$(pid_of load)"
 }
 
-test_again_and_again() {
+test_once_again_and_again() {
     local i
-    for i in 1 2 3; do lvs_in; configure; get >/dev/null; stock -C; rmmod lvs; done
+    for i in 1 2 3; do lvs_in; configure; both get >/dev/null; stock -C; rmmod lvs; done
 }
 
-test_toa_under_transfers() {
+test_once_toa_under_transfers() {
     lvs_in; configure; toa_in; load
     local i before
     for i in 1 2 3; do
@@ -64,7 +66,7 @@ test_toa_under_transfers() {
 }
 
 test_a_flush_leaves_connections_without_a_server() {
-    configure
+    lvs_in; configure
     get >/dev/null
     stock -C
     same "" "$(stock -Sn)"
@@ -72,4 +74,4 @@ test_a_flush_leaves_connections_without_a_server() {
     refused . get --max-time 3
 }
 
-run_facts
+run_facts v4 v6

@@ -1,18 +1,20 @@
 """ask.py ADDRESS PORT TEXT [SOURCE PORT]: one datagram and its answer. `@N` as TEXT is N bytes of `x`.
 
-Exit status 1 when no answer came within a time that is generous under emulation, 2 with the error's name when an
+Exit status 1 when no answer came within a time that is generous under emulation ($ASK_SECONDS, by default 15), 2 with the error's name when an
 ICMP error came instead.
 """
 import errno
+import os
 import socket
 import sys
 
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(15)
+six = ":" in sys.argv[1]
+s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(float(os.environ.get("ASK_SECONDS", 15)))
 text = sys.argv[3]
 data = b"x" * int(text[1:]) if text.startswith("@") else text.encode()
 if len(sys.argv) > 4:
-    s.bind(("0.0.0.0", int(sys.argv[4])))
+    s.bind(("::" if six else "0.0.0.0", int(sys.argv[4])))
 s.connect((sys.argv[1], int(sys.argv[2])))
 try:
     s.send(data)

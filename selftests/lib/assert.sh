@@ -13,6 +13,9 @@ at_most() { [ "$2" -le "$1" ] || fail "${3:-value}: wanted at most $1, got $2"; 
 has() { grep -qE -- "$2" <<<"$1" || fail "${3:-text}: no line matches '$2' in:
 $1"; }
 
+# rx TEXT: as a regular expression that matches it.
+rx() { local t=${1//\[/\\[}; t=${t//\]/\\]}; printf '%s' "${t//./\\.}"; }
+
 # has_not TEXT PATTERN [WHAT]
 has_not() { ! grep -qE -- "$2" <<<"$1" || fail "${3:-text}: a line matches '$2' in:
 $1"; }

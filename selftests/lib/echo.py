@@ -2,15 +2,16 @@
 
     echo.py udp PORT NAME            answers `NAME <peer address> <peer port> <datagram>`
     echo.py tcp PORT NAME [ADDRESS]  says `NAME <peer> <port> <own> <port>` and echoes until the end
+
+Each family is answered by a socket of its own. With ADDRESS nothing else is listened on: `::` is an IPv6 socket that
+takes IPv4, too.
 """
 import socket
 import sys
 import threading
 
 
-def udp(port, name):
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(("0.0.0.0", port))
+def udp(s, name):
     while True:
         data, peer = s.recvfrom(65535)
         s.sendto(f"{name} {peer[0]} {peer[1]} ".encode() + data, peer)
@@ -24,13 +25,25 @@ def serve(c, name):
     c.close()
 
 
-def tcp(port, name, address="0.0.0.0"):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    s = socket.create_server((address, port), family=family, backlog=512, dualstack_ipv6=family == socket.AF_INET6)
+def tcp(s, name):
     while True:
         c, _ = s.accept()
         threading.Thread(target=serve, args=(c, name), daemon=True).start()
 
 
+def main(kind, port, name, *only):
+    for address in only or ("::", "0.0.0.0"):
+        s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                          socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
+        if ":" in address:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not only)
+        if kind == "tcp":
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, int(port)))
+        if kind == "tcp":
+            s.listen(512)
+        threading.Thread(target={"udp": udp, "tcp": tcp}[kind], args=(s, name)).start()
+
+
 if __name__ == "__main__":
-    {"udp": udp, "tcp": tcp}[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:])
+    main(*sys.argv[1:])

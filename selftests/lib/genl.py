@@ -25,7 +25,7 @@ def attr(kind, data=b""):
 
 def u16(n): return struct.pack("=H", n)
 def be16(n): return struct.pack("!H", n)
-def addr(a): return socket.inet_aton(a)
+def addr(a): return socket.inet_pton(socket.AF_INET6 if ":" in a else socket.AF_INET, a)
 
 
 def parse(data):

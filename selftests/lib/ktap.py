@@ -4,7 +4,10 @@
     def setup(): ...
     def test_something_is_so(): ...
     run(globals())
+
+A fact that takes a parameter is tried with each of the values that run is given, by whose names it is told apart.
 """
+import functools
 import os
 import signal
 import subprocess
@@ -77,9 +80,18 @@ def one(number, name, function):
     return ok
 
 
-def run(module):
+def facts_of(module, values):
+    """[(name, function)]: all facts with the first of the values, then all that take one with the next."""
+    all_facts = [(n[5:], f, f.__code__.co_argcount) for n, f in module.items() if n.startswith("test_") and callable(f)]
+    if not values:
+        return [(n, f) for n, f, _ in all_facts]
+    return [(f"{n}_{v.name}", functools.partial(f, v)) if takes else (n, f)
+            for i, v in enumerate(values) for n, f, takes in all_facts if takes or i == 0]
+
+
+def run(module, values=()):
     os.makedirs(TMP, exist_ok=True)
-    facts = [(n[5:], f) for n, f in module.items() if n.startswith("test_") and callable(f)]
+    facts = facts_of(module, values)
     before = reports()
 
     def teardown():

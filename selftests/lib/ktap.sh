@@ -2,6 +2,8 @@
 # A case is one file, a fact is one function of it named test_*. run_facts runs setup, every fact in the order it
 # is written in, and teardown, and says so in KTAP. A fact fails when a command in it fails; setup and teardown are
 # facts too, so that a module which does not unload or a namespace which cannot be removed is seen.
+# `run_facts v4 v6` tries every fact with the addresses of the one family (lib/topology.sh), then with those of the
+# other; but test_v4_* and test_v6_* only with theirs, and test_once_* with the first.
 # Sourced, never run.
 
 set -uo pipefail
@@ -64,26 +66,45 @@ teardown() { :; }
 fact_setup() { setup; }
 fact_teardown() { teardown; topology_down; modules_out; no_kernel_report; }
 
+# fact_plan [FAMILY...]: lines `FUNCTION NAME FAMILY`.
+fact_plan() {
+    local fact ip
+    if [ $# = 0 ]; then fact_lines | sed 's/^test_\(.*\)/& \1 v4/'; return; fi
+    for ip; do
+        while read -r fact; do
+            case $fact in
+            "test_${ip}_"*) printf '%s %s %s\n' "$fact" "${fact#test_"$ip"_}_$ip" "$ip" ;;
+            test_v[46]_*) ;;
+            test_once_*) [ "$ip" != "$1" ] || printf '%s %s %s\n' "$fact" "${fact#test_once_}" "$ip" ;;
+            *) printf '%s %s %s\n' "$fact" "${fact#test_}_$ip" "$ip" ;;
+            esac
+        done < <(fact_lines)
+    done
+}
+
 run_facts() {
     exec 3>&1
     rm -rf "$TMP"; mkdir -p "$TMP"
-    local facts n=0 failed=0 fact names=()
-    mapfile -t facts < <(fact_lines)
-    names=(setup "${facts[@]#test_}" teardown)
-    printf '  KTAP version 1\n  # Subtest: %s\n  1..%d\n' "$CASE" "${#names[@]}"
+    local plan n=0 failed=0 fact name ip
+    mapfile -t plan < <(fact_plan "$@")
+    printf '  KTAP version 1\n  # Subtest: %s\n  1..%d\n' "$CASE" "$((${#plan[@]} + 2))"
     KERNEL_REPORTS=$(kernel_reports)
     n=1
     # setup's variables are wanted by the facts: it writes them with `remember`.
     if ! run_one 1 setup fact_setup; then
         failed=1
-        for fact in "${facts[@]}"; do
-            n=$((n + 1)); printf '  not ok %d %s # setup failed\n' "$n" "${fact#test_}"
+        for fact in "${plan[@]}"; do
+            read -r _ name _ <<<"$fact"
+            n=$((n + 1)); printf '  not ok %d %s # setup failed\n' "$n" "$name"
         done
     else
-        for fact in "${facts[@]}"; do
+        for fact in "${plan[@]}"; do
+            read -r fact name ip <<<"$fact"
+            family "$ip"
             n=$((n + 1))
-            run_one "$n" "${fact#test_}" "$fact" || failed=$((failed + 1))
+            run_one "$n" "$name" "$fact" || failed=$((failed + 1))
         done
+        family v4
     fi
     run_one $((n + 1)) teardown fact_teardown || failed=$((failed + 1))
     [ "$failed" = 0 ]

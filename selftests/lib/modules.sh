@@ -31,12 +31,12 @@ adm() { in_ns director ipvsadm-rs "$@"; }
 # stock ARGUMENTS...: Debian's ipvsadm in the director.
 stock() { in_ns director ipvsadm "$@"; }
 
-# service -t|-u PORT SERVER:PORT...: a FULLNAT service on the VIP with round robin and the first local address.
+# service -t|-u PORT SERVER:PORT...: a FULLNAT service on the family's VIP with round robin and the first local address.
 service() {
     local proto=$1 port=$2 server; shift 2
-    adm -A "$proto" "$VIP:$port" -s rr
-    adm -P "$proto" "$VIP:$port" -z $LIP1
-    for server; do adm -a "$proto" "$VIP:$port" -r "$server" --fullnat; done
+    adm -A "$proto" "$vip:$port" -s rr
+    adm -P "$proto" "$vip:$port" -z "$LIP1"
+    for server; do adm -a "$proto" "$vip:$port" -r "$server" --fullnat; done
 }
 
 # vs_set NAME VALUE / vs_get NAME: a setting under net.ipv4.vs of the director.
@@ -46,8 +46,19 @@ vs_get() { in_ns director sysctl -n "net.ipv4.vs.$1"; }
 # drops NAME: how often the director dropped a packet for that reason.
 drops() { adm -L --drops --json | jq -r --arg n "$1" '[(.drops[]?, .events[]?) | select(.name == $n) | .count] | add // 0'; }
 
-# conns: how many connections the director has.
-conns() { in_ns director tail -n +2 /proc/net/ip_vs_conn | grep -c . || true; }
+# conn_lines: the family's lines of /proc/net/ip_vs_conn.
+conn_lines() { in_ns director awk -v ip="$IP" 'NR > 1 && (ip == "v6") == ($2 ~ /:/)' /proc/net/ip_vs_conn; }
+
+# conns: how many connections of the family the director has.
+conns() { conn_lines | grep -c . || true; }
 
 # conn_state STATE: how many of them are in that state.
-conn_state() { in_ns director tail -n +2 /proc/net/ip_vs_conn | awk -v s="$1" '$8 == s' | grep -c . || true; }
+conn_state() { conn_lines | awk -v s="$1" '$8 == s' | grep -c . || true; }
+
+# both COMMAND...: for either family.
+both() {
+    local before=$IP
+    family v4; "$@"
+    family v6; "$@"
+    family "$before"
+}

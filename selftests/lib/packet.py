@@ -204,11 +204,6 @@ class Packet:
         return f"{self.src} > {self.dst} ttl {self.ttl} {self.l4 if not isinstance(self.l4, bytes) else self.l4[:40]}"
 
 
-def error_about(packet, src, dst, type_, code, mtu=0, quote=28):
-    """An ICMP error of src to dst which quotes the first `quote` bytes of a packet."""
-    return Packet(src, dst, Icmp(type_, code, mtu, packet.build()[:quote]), df=False)
-
-
 # TCP options.
 NOP = b"\1"
 def mss(n): return struct.pack("!BBH", 2, 4, n)
@@ -216,11 +211,16 @@ def wscale(n): return struct.pack("!BBB", 3, 3, n)
 SACK_PERMITTED = b"\4\2"
 def timestamps(value, echo=0): return struct.pack("!BBII", 8, 10, value, echo)
 def sack(*blocks): return struct.pack("!BB", 5, 2 + 8 * len(blocks)) + b"".join(struct.pack("!II", a % 2**32, b % 2**32) for a, b in blocks)
-def toa(addr, port, kind=254): return struct.pack("!BBH4s", kind, 8, port, socket.inet_aton(addr))
+def toa(addr, port, kind=254):
+    body = socket.inet_pton(socket.AF_INET6 if ":" in addr else socket.AF_INET, addr)
+    return struct.pack("!BBH", kind, 4 + len(body), port) + body
+
+
 def fragments(packet, size):
     """The packet in fragments of `size` payload bytes (a multiple of 8)."""
     body = packet.l4.build(packet.src, packet.dst)
+    may = {"df": False} if isinstance(packet, Packet) else {}
     out = []
     for at in range(0, len(body), size):
-        out.append(replace(packet, l4=body[at:at + size], proto=packet.l4.proto, df=False, offset=at, mf=at + size < len(body)))
+        out.append(replace(packet, l4=body[at:at + size], proto=packet.l4.proto, offset=at, mf=at + size < len(body), **may))
     return out

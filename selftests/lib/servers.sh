@@ -16,7 +16,7 @@ http {
     client_body_temp_path $dir/body; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
     client_max_body_size 100m; sendfile on; keepalive_requests 100000;
     server {
-        listen $listen; root $dir/www; dav_methods PUT;
+        listen $listen; listen [::]:${listen##*:} ipv6only=on; root $dir/www; dav_methods PUT;
         location = / { default_type text/plain; return 200 "$ns \$remote_addr\n"; }
         location / { try_files \$uri =404; dav_methods PUT; }
     }
@@ -32,7 +32,7 @@ CONF
 nginx_log() { cat "$TMP/$1/access.log" 2>/dev/null; }
 
 # get [CURL OPTIONS...]: one request to the VIP's port 80 from the client.
-get() { in_ns client curl -sS --max-time 20 "$@" "http://$VIP/"; }
+get() { in_ns client curl -sS --max-time 20 "$@" "http://$vip/"; }
 
 # background NS NAME COMMAND...: runs it in the namespace with its output in $TMP/NAME.log; its pid is in $TMP/NAME.pid.
 background() {
@@ -51,8 +51,9 @@ echo_udp() {
     wait_for listens "$1" udp "$2"
 }
 
-# echo_tcp NS PORT [LISTEN ADDRESS]: a line of `NS <peer address> <peer port> <own address> <own port>` upon accept, then echo.
+# echo_tcp NS PORT [LISTEN ADDRESS]: a line of `NS <peer address> <peer port> <own address> <own port>` upon accept,
+# then echo.
 echo_tcp() {
-    background "$1" "tcp-$1-$2" python3 -IS "$LIB/echo.py" tcp "$2" "$1" "${3:-0.0.0.0}"
+    background "$1" "tcp-$1-$2" python3 -IS "$LIB/echo.py" tcp "$2" "$1" ${3:+"$3"}
     wait_for listens "$1" tcp "$2"
 }

@@ -12,17 +12,17 @@ import socket
 import struct
 import time
 
-from packet import Packet, Tcp, Udp
-from packet6 import Packet6
+from packet import Icmp, Packet, Tcp, Udp, checksum, pseudo
+from packet6 import Icmp6, Packet6
 
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
+CSUM_OFFSET = {6: 16, 17: 6, 58: 2}  # in the L4 header
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
-VNET_NEEDS_CSUM, VNET_DATA_VALID, VNET_GSO_TCPV4 = 1, 2, 1
+VNET_NEEDS_CSUM, VNET_DATA_VALID, VNET_GSO_TCPV4, VNET_GSO_TCPV6 = 1, 2, 1, 4
 PATIENCE = 20.0  # seconds that something which must come may take under emulation
 CLONE_NEWNET = 0x40000000
 
-VIP, LIP1, LIP2 = "10.1.0.100", "10.9.0.1", "10.9.0.2"
-RAW_CLIENT, RAW_S1, RAW_S2 = "10.1.0.7", "10.2.0.7", "10.3.0.7"
+VIP, LIP1 = "10.1.0.100", "10.9.0.1"
 
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
@@ -69,18 +69,18 @@ class End:
 
     def send(self, packet, gso_size=0, partial=False):
         """Sends a packet or bytes. With `partial` the L4 checksum is left to the device (CHECKSUM_PARTIAL);
-        `gso_size` makes it one big TCP packet of segments that size. Both are for IPv4 only."""
+        `gso_size` makes it one big TCP packet of segments that size."""
         data = packet if isinstance(packet, bytes) else packet.build()
         vnet = bytes(10)
         if partial or gso_size:
-            head = (data[0] & 15) * 4
-            tcp = data[9] == 6
-            at = head + (16 if tcp else 6)
-            pseudo_sum = pseudo_of(data, head)
+            head, proto = packet.header_len, packet.l4.proto
+            at = head + CSUM_OFFSET[proto]
+            pseudo_sum = ~checksum(pseudo(packet.src, packet.dst, proto, len(data) - head)) & 0xFFFF
             data = data[:at] + struct.pack("!H", pseudo_sum) + data[at + 2:]
-            hdr_len = 14 + head + ((data[head + 12] >> 4) * 4 if tcp else 8)
-            vnet = struct.pack("<BBHHHH", VNET_NEEDS_CSUM, VNET_GSO_TCPV4 if gso_size else 0, hdr_len, gso_size,
-                               14 + head, 16 if tcp else 6)
+            hdr_len = 14 + head + ((data[head + 12] >> 4) * 4 if proto == 6 else 8)
+            gso = VNET_GSO_TCPV4 if self.kind is Packet else VNET_GSO_TCPV6
+            vnet = struct.pack("<BBHHHH", VNET_NEEDS_CSUM, gso if gso_size else 0, hdr_len, gso_size,
+                               14 + head, CSUM_OFFSET[proto])
         self.sock.send(vnet + self.ether + data)
 
     def _next(self, deadline):
@@ -94,7 +94,7 @@ class End:
         p.partial, p.gso_size = partial, gso_size if gso_type else 0
         if partial and not isinstance(p.l4, bytes):
             head = p.header_len
-            if (start, offset) != (14 + head, {6: 16, 17: 6}[p.proto]):
+            if (start, offset) != (14 + head, CSUM_OFFSET[p.proto]):
                 p.problems.append(f"csum_start {start} offset {offset}")
         return p
 
@@ -138,44 +138,79 @@ def is_mark(p):
     return isinstance(p.l4, Udp) and p.l4.dport == 9
 
 
-def pseudo_of(data, head):
-    from packet import checksum
-    length = len(data) - head
-    return ~checksum(data[12:20] + struct.pack("!BBH", 0, data[9], length)) & 0xFFFF
-
-
 class Wire:
-    """The two raw ends of the basic topology."""
+    """The raw ends of the basic topology in one address family, and how that family says things."""
 
-    def __init__(self):
-        self.client = End("client", "eth0", RAW_CLIENT, "client")
-        self.server = End("s1", "eth0", RAW_S1, "s1")
-        self.server2 = End("s2", "eth0", RAW_S2, "s2")
+    def __init__(self, name, packet, icmp, net, **icmp_kinds):
+        self.name, self.Packet, self.Icmp = name, packet, icmp
+        self.af = socket.AF_INET6 if packet is Packet6 else socket.AF_INET
+        self.is_v6 = packet is Packet6
+        host = "::" if self.is_v6 else ".0."
+        self.client_addr, self.s1, self.s2 = (f"{net}{n}{host}7" for n in (1, 2, 3))
+        self.router_c, self.router_s = (f"{net}{n}{host}99" for n in (1, 2))  # routers on either side, which nobody is
+        self.vip, self.lip1, self.lip2 = f"{net}1{host}100", f"{net}9{host}1", f"{net}9{host}2"
+        # The length of TOA, and of the IP header.
+        self.toa_len, self.head = (20, 40) if self.is_v6 else (8, 20)
+        for kind, value in icmp_kinds.items():
+            setattr(self, kind, value)
+
+    def open(self):
+        self.client = End("client", "eth0", self.client_addr, "client")
+        self.server = End("s1", "eth0", self.s1, "s1")
+        self.server2 = End("s2", "eth0", self.s2, "s2")
+
+    def at(self, addr, port):
+        """As a command line has it."""
+        return f"[{addr}]:{port}" if self.is_v6 else f"{addr}:{port}"
+
+    def hex(self, addr):
+        """As /proc/net/ip_vs_conn has it."""
+        raw = socket.inet_pton(self.af, addr).hex()
+        return ":".join(raw[i:i + 4] for i in range(0, 32, 4)) if self.is_v6 else raw.upper()
+
+    def error(self, packet, src, dst, kind, mtu=0, quote=None):
+        """An ICMP error of src to dst which quotes the first `quote` bytes of a packet, by default 8 of its L4."""
+        quote = self.head + 8 if quote is None else quote
+        may = {} if self.is_v6 else {"df": False}
+        return self.Packet(src, dst, self.Icmp(*kind, mtu, (packet if isinstance(packet, bytes) else packet.build())[:quote]), **may)
+
+    def is_error(self, p):
+        """An ICMP error, as opposed to neighbour discovery and the like."""
+        return isinstance(p.l4, self.Icmp) and (p.l4.type < 128 if self.is_v6 else True)
 
     def drain(self):
         for end in (self.client, self.server, self.server2):
             end.drain()
 
 
+# Both families in the same network: lib/topology.sh has the drawing.
+V4 = Wire("v4", Packet, Icmp, "10.", host_unreachable=(3, 1), port_unreachable=(3, 3), too_big=(3, 4), time_exceeded=(11, 0),
+          parameter_problem=(12, 0))
+V6 = Wire("v6", Packet6, Icmp6, "fd00:", host_unreachable=(1, 3), port_unreachable=(1, 4), too_big=(2, 0), time_exceeded=(3, 0),
+          parameter_problem=(4, 0))
+BOTH = (V4, V6)
+
+
 class Flow:
     """One TCP connection over the director. Sequence numbers of its methods are relative: 0 is the SYN, 1 the
     first byte of data, each end in its own numbers; `delta` is what the director adds to the client's."""
 
-    def __init__(self, wire, cport, vport=80, c_isn=1_000_000, s_isn=7_000_000, client=RAW_CLIENT, vip=VIP):
+    def __init__(self, wire, cport, vport=80, c_isn=1_000_000, s_isn=7_000_000, client=None, vip=None):
         self.w, self.cport, self.vport, self.c_isn, self.s_isn = wire, cport, vport, c_isn, s_isn
-        self.caddr, self.vip = client, vip
+        self.kind = wire.client.kind
+        self.caddr, self.vip = client or wire.client_addr, vip or wire.vip
         self.lip = self.lport = self.rport = self.delta = None
 
     def client_packet(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
         tcp = Tcp(self.cport, self.vport, self.c_isn + seq, (self.s_isn + ack) if "A" in flags else 0, flags,
                   options=options, payload=payload)
-        return Packet(self.caddr, self.vip, tcp, **ip)
+        return self.kind(self.caddr, self.vip, tcp, **ip)
 
     def server_packet(self, flags="A", seq=1, ack=1, payload=b"", options=b"", **ip):
         """What the server says: its acknowledgements are in the numbers it saw, that is with delta."""
         tcp = Tcp(self.rport, self.lport, self.s_isn + seq, (self.c_isn + self.delta + ack) if "A" in flags else 0,
                   flags, options=options, payload=payload)
-        return Packet(self.w.server.addr, self.lip, tcp, **ip)
+        return self.kind(self.w.server.addr, self.lip, tcp, **ip)
 
     def to_server(self, packet, **how):
         self.w.client.send(packet, **how)
@@ -220,16 +255,17 @@ class Flow:
         return self
 
 
-def fullnat(extra=""):
-    """The director of a case made by hand: TCP 80 and UDP 5000 on the VIP, one raw server behind each."""
+def fullnat():
+    """The director of a case made by hand: TCP 80 and UDP 5000 on the VIP of both families, a raw server behind each."""
     from ktap import sh
-    sh(f"""
-        topology; raw_ends; lvs_in
-        service -t 80 {RAW_S1}:80
-        service -u 5000 {RAW_S1}:5000
-        {extra}
-    """)
-    return Wire()
+    services = [f"""
+        family {w.name}
+        service -t 80 {w.at(w.s1, 80)}
+        service -u 5000 {w.at(w.s1, 5000)}
+    """ for w in BOTH]
+    sh("topology; raw_ends; lvs_in" + "".join(services))
+    for w in BOTH:
+        w.open()
 
 
 def drops(name):
