@@ -95,7 +95,7 @@ errors! {
     Netmask: Inval, "The persistence mask is no mask: its ones must come before its zeros, as in 255.255.255.0.";
     OnePacketTcp: Inval, "One-packet scheduling is for UDP: TCP needs its connections.";
     LocalAddressMissing: Inval, "The request names no local address: give its address family and address.";
-    LocalAddressNotUnicast: Inval, "A local address must be one that servers can answer to: neither unspecified, loopback, multicast nor broadcast.";
+    LocalAddressNotUnicast: Inval, "A local address must be one that servers can answer to: neither unspecified, loopback, link-local, multicast nor broadcast.";
     LocalAddressFlags: Inval, "A local address has no such flag.";
     LocalAddressFamily: Inval, "The local address is of another family than the service's destinations.";
     LocalAddressExists: Exist, "The local address is in this pool already.";

@@ -136,7 +136,14 @@ pub const fn pool(own: usize, default: usize) -> Option<Pool> {
 fn is_usable(addr: AnyAddr) -> bool {
     match addr {
         AnyAddr::V4(addr) => addr.is_host() && !addr.is_loopback(),
-        AnyAddr::V6(addr) => addr.is_host() && !addr.is_loopback(),
+        // Link-local ones say nothing without their link, and hosts drop
+        // packets from IPv4 addresses in IPv6's clothes.
+        AnyAddr::V6(addr) => {
+            addr.is_host()
+                && !addr.is_loopback()
+                && !addr.is_unicast_link_local()
+                && addr.to_ipv4_mapped().is_none()
+        }
     }
 }
 
@@ -214,6 +221,8 @@ mod tests {
             "::",
             "::1",
             "ff02::1",
+            "fe80::1",
+            "::ffff:10.0.0.9",
         ] {
             assert_eq!(
                 check(bad.parse().unwrap(), None, false),
