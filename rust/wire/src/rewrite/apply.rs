@@ -33,6 +33,25 @@ pub fn apply<A: Network>(
     let (ip, l4) = header
         .split_at_mut_checked(place.l4_offset)
         .ok_or(Error::Truncated)?;
+    let (src, dst) = (plan.src.addr, plan.dst.addr);
+    transport(l4, place, plan, options, |grow| {
+        ip_header(ip, src, dst, plan.ttl, grow)
+    })
+}
+
+/// Changes the transport header at the start of `l4`.
+///
+/// `ip` changes the IP header of a packet that grows by so many bytes, and
+/// gives the change of the sum of the addresses. It is called when nothing else
+/// can fail, and before the first write here.
+#[inline]
+pub(super) fn transport<A: Network>(
+    l4: &mut [u8],
+    place: Place,
+    plan: &Plan<A>,
+    options: Option<&OptionsOut>,
+    ip: impl FnOnce(i16) -> Result<Sum, Error>,
+) -> Result<(), Error> {
     match (place.transport, options) {
         (Transport::Udp, _) => udp(ip, l4, place.csum, plan),
         (Transport::Tcp, None) => tcp_in_place(ip, l4, place.csum, plan),
@@ -77,13 +96,13 @@ fn ports<A>(src: &Endpoint<A>, dst: &Endpoint<A>) -> u32 {
 
 #[inline]
 fn udp<A: Network>(
-    ip: &mut [u8],
+    ip: impl FnOnce(i16) -> Result<Sum, Error>,
     l4: &mut [u8],
     csum: CsumState,
     plan: &Plan<A>,
 ) -> Result<(), Error> {
     let fixed: &mut [u8; 8] = l4.first_chunk_mut().ok_or(Error::Truncated)?;
-    let addresses = ip_header(ip, plan.src.addr, plan.dst.addr, plan.ttl, 0)?;
+    let addresses = ip(0)?;
     let [a, b, c, d, len0, len1, e, f] = *fixed;
     let new_ports = ports(&plan.src, &plan.dst);
     let field = u16::from_be_bytes([e, f]);
@@ -104,7 +123,7 @@ fn udp<A: Network>(
 /// The usual case: the options keep their place and size.
 #[inline]
 fn tcp_in_place<A: Network>(
-    ip: &mut [u8],
+    ip: impl FnOnce(i16) -> Result<Sum, Error>,
     l4: &mut [u8],
     csum: CsumState,
     plan: &Plan<A>,
@@ -119,7 +138,7 @@ fn tcp_in_place<A: Network>(
             blocks = Some(options);
         }
     }
-    let pseudo = ip_header(ip, plan.src.addr, plan.dst.addr, plan.ttl, 0)?;
+    let pseudo = ip(0)?;
     let mut body = Sum::ZERO;
     if let Some(options) = blocks {
         // An option may begin at an odd offset, so the whole is summed anew.
@@ -143,7 +162,7 @@ fn tcp_in_place<A: Network>(
 /// The rare case: there are new options.
 #[inline]
 fn tcp_with<A: Network>(
-    ip: &mut [u8],
+    ip: impl FnOnce(i16) -> Result<Sum, Error>,
     l4: &mut [u8],
     csum: CsumState,
     plan: &Plan<A>,
@@ -156,7 +175,7 @@ fn tcp_with<A: Network>(
     let room = rest.get_mut(..new.len()).ok_or(Error::Truncated)?;
     // At most 40 either way.
     let grow = i16::try_from(options.grow(old_len)).unwrap_or(0);
-    let addresses = ip_header(ip, plan.src.addr, plan.dst.addr, plan.ttl, grow)?;
+    let addresses = ip(grow)?;
     room.copy_from_slice(new);
     fixed_header(
         fixed,
@@ -241,4 +260,4 @@ fn with_options_len(word: u32, len: usize) -> u32 {
 
 #[cfg(test)]
 #[path = "apply_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -16,7 +16,7 @@ use super::{CsumState, Error, Transport};
 use crate::addr::Endpoint;
 use crate::csum::{update, update_partial, update_udp, Sum};
 use crate::icmp::{ErrorKind, Kind, HEADER_LEN};
-use crate::ip::{Network, TtlStep};
+use crate::ip::{Network, Packet, TtlStep};
 use crate::tcp::Flags;
 
 /// What an ICMP error is to become.
@@ -101,43 +101,78 @@ fn lowered_mtu<A: Network>(mtu: u32, lower: u16) -> u32 {
         .min(mtu)
 }
 
+/// The transport of the packet in an error; of a later fragment, or of any but
+/// TCP and UDP, nothing can be told.
+#[inline]
+pub(super) fn embedded_transport<A>(packet: &Packet<A>) -> Result<Transport, Error> {
+    Transport::from_protocol(packet.protocol)
+        .filter(|_| packet.has_transport())
+        .ok_or(Error::EmbeddedTransport)
+}
+
 /// The embedded packet, as far as it is there.
 struct Embedded<'a> {
-    transport: Transport,
     ip: &'a mut [u8],
-    /// Ports, then TCP's sequence number or UDP's length and checksum.
-    first: &'a mut [u8; 8],
-    rest: &'a mut [u8],
+    l4: EmbeddedL4<'a>,
 }
 
 impl<'a> Embedded<'a> {
     #[inline]
     fn parse<A: Network>(body: &'a mut [u8]) -> Result<Self, Error> {
         let packet = A::parse(body).map_err(Error::Embedded)?;
-        let transport = Transport::from_protocol(packet.protocol)
-            .filter(|_| packet.has_transport())
-            .ok_or(Error::EmbeddedTransport)?;
+        let transport = embedded_transport(&packet)?;
         let (ip, l4) = body
             .split_at_mut_checked(packet.l4_offset)
             .ok_or(Error::EmbeddedTransport)?;
-        let (first, rest) = l4.split_first_chunk_mut().ok_or(Error::EmbeddedTransport)?;
-        Ok(Self {
-            transport,
-            ip,
-            first,
-            rest,
-        })
+        let l4 = EmbeddedL4::parse(transport, l4)?;
+        Ok(Self { ip, l4 })
     }
 
     /// Changes the packet, and its checksums as far as they are there.
     #[inline]
     fn rewrite<A: Network>(&mut self, plan: &ErrorPlan<A>) -> Result<(), Error> {
-        let (src, dst) = (plan.embedded_src, plan.embedded_dst);
-        let change = ip_header(self.ip, src.addr, dst.addr, TtlStep::Keep, 0)?;
+        let (src, dst) = (plan.embedded_src.addr, plan.embedded_dst.addr);
+        let addresses = ip_header(self.ip, src, dst, TtlStep::Keep, 0)?;
+        self.l4.rewrite(plan, addresses);
+        Ok(())
+    }
+
+    /// Adds the packet to a sum; each part begins at an even offset.
+    #[inline]
+    fn add_to(&self, sum: Sum) -> Sum {
+        self.l4.add_to(sum.add_bytes(self.ip))
+    }
+}
+
+/// The embedded transport header, as far as it is there.
+pub(super) struct EmbeddedL4<'a> {
+    transport: Transport,
+    /// Ports, then TCP's sequence number or UDP's length and checksum.
+    first: &'a mut [u8; 8],
+    rest: &'a mut [u8],
+}
+
+impl<'a> EmbeddedL4<'a> {
+    /// The header at the start of `l4`, and what follows it.
+    #[inline]
+    pub(super) fn parse(transport: Transport, l4: &'a mut [u8]) -> Result<Self, Error> {
+        let (first, rest) = l4.split_first_chunk_mut().ok_or(Error::EmbeddedTransport)?;
+        Ok(Self {
+            transport,
+            first,
+            rest,
+        })
+    }
+
+    /// Changes ports and numbers, and the checksum if it is there; `addresses`
+    /// is by how much the sum of the addresses has changed.
+    #[inline]
+    pub(super) fn rewrite<A: Network>(&mut self, plan: &ErrorPlan<A>, addresses: Sum) {
         let [a, b, c, d, e, f, g, h] = *self.first;
         let old_ports = u32::from_be_bytes([a, b, c, d]);
-        let new_ports = (u32::from(src.port) << 16) | u32::from(dst.port);
-        let change = change.replace_u32(old_ports, new_ports);
+        let (src, dst) = (plan.embedded_src.port, plan.embedded_dst.port);
+        let new_ports = (u32::from(src) << 16) | u32::from(dst);
+        let change = addresses.replace_u32(old_ports, new_ports);
         let mut second = [e, f, g, h];
         match self.transport {
             Transport::Tcp => {
@@ -151,15 +186,12 @@ impl<'a> Embedded<'a> {
         }
         let ([a, b, c, d], [e, f, g, h]) = (new_ports.to_be_bytes(), second);
         *self.first = [a, b, c, d, e, f, g, h];
-        Ok(())
     }
 
-    /// Adds the packet to a sum; each part begins at an even offset.
+    /// Adds header and rest to a sum.
     #[inline]
-    fn add_to(&self, sum: Sum) -> Sum {
-        sum.add_bytes(self.ip)
-            .add_bytes(self.first)
-            .add_bytes(self.rest)
+    pub(super) fn add_to(&self, sum: Sum) -> Sum {
+        sum.add_bytes(self.first).add_bytes(self.rest)
     }
 }
 
@@ -192,4 +224,4 @@ fn embedded_tcp(rest: &mut [u8], change: Sum, ack_add: u32) {
 
 #[cfg(test)]
 #[path = "icmp_tests.rs"]
-mod tests;
+pub(super) mod tests;
