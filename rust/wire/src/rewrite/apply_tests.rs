@@ -14,18 +14,18 @@ use crate::testing::*;
 
 /// A TCP or UDP packet before the rewriting.
 #[derive(Clone, Debug)]
-struct Before<A> {
-    src: Endpoint<A>,
-    dst: Endpoint<A>,
-    extra: Vec<u8>,
-    transport: Transport,
-    numbers: (u32, u32),
-    flags: u8,
-    options: Vec<u8>,
-    payload: Vec<u8>,
+pub(crate) struct Before<A> {
+    pub(crate) src: Endpoint<A>,
+    pub(crate) dst: Endpoint<A>,
+    pub(crate) extra: Vec<u8>,
+    pub(crate) transport: Transport,
+    pub(crate) numbers: (u32, u32),
+    pub(crate) flags: u8,
+    pub(crate) options: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
 }
 
-fn any_before<A: TestNetwork>(transport: Transport) -> impl Strategy<Value = Before<A>> {
+pub(crate) fn any_before<A: TestNetwork>(transport: Transport) -> impl Strategy<Value = Before<A>> {
     let ends = (any_endpoint(), any_endpoint());
     let segment = (any::<(u32, u32)>(), any::<u8>(), any_options());
     let payload = proptest::collection::vec(any::<u8>(), 0..50);
@@ -43,7 +43,7 @@ fn any_before<A: TestNetwork>(transport: Transport) -> impl Strategy<Value = Bef
     )
 }
 
-fn any_plan<A: TestNetwork>() -> impl Strategy<Value = Plan<A>> {
+pub(crate) fn any_plan<A: TestNetwork>() -> impl Strategy<Value = Plan<A>> {
     let ttl = prop_oneof![Just(TtlStep::Keep), Just(TtlStep::Decrement)];
     let edit = prop_oneof![any_numbers(), any_edit()];
     let tcp = proptest::option::of(edit);
@@ -55,7 +55,7 @@ fn any_plan<A: TestNetwork>() -> impl Strategy<Value = Plan<A>> {
     })
 }
 
-fn any_csum() -> impl Strategy<Value = CsumState> {
+pub(crate) fn any_csum() -> impl Strategy<Value = CsumState> {
     prop_oneof![
         Just(CsumState::Full),
         Just(CsumState::Partial),
@@ -64,11 +64,11 @@ fn any_csum() -> impl Strategy<Value = CsumState> {
 }
 
 impl<A: TestNetwork> Before<A> {
-    fn l4_offset(&self) -> usize {
+    pub(crate) fn l4_offset(&self) -> usize {
         A::HEADER_LEN + self.extra.len()
     }
 
-    fn build(&self, csum: CsumState) -> Vec<u8> {
+    pub(crate) fn build(&self, csum: CsumState) -> Vec<u8> {
         let ports = (self.src.port, self.dst.port);
         let mut l4 = match self.transport {
             Transport::Udp => udp_datagram(ports, &self.payload),

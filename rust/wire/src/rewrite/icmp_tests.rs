@@ -12,29 +12,29 @@ use crate::testing::*;
 
 /// An ICMP error before the rewriting.
 #[derive(Clone, Debug)]
-struct Message<A> {
-    src: A,
-    dst: A,
-    extra: Vec<u8>,
+pub(crate) struct Message<A> {
+    pub(crate) src: A,
+    pub(crate) dst: A,
+    pub(crate) extra: Vec<u8>,
     /// Type, code, and the four bytes behind the checksum.
-    head: (u8, u8, [u8; 4]),
-    embedded_src: Endpoint<A>,
-    embedded_dst: Endpoint<A>,
-    embedded_extra: Vec<u8>,
-    transport: Transport,
-    numbers: (u32, u32),
-    flags: u8,
-    checksum: bool,
+    pub(crate) head: (u8, u8, [u8; 4]),
+    pub(crate) embedded_src: Endpoint<A>,
+    pub(crate) embedded_dst: Endpoint<A>,
+    pub(crate) embedded_extra: Vec<u8>,
+    pub(crate) transport: Transport,
+    pub(crate) numbers: (u32, u32),
+    pub(crate) flags: u8,
+    pub(crate) checksum: bool,
     /// Bytes of the embedded transport header and payload that are there.
-    l4_len: usize,
+    pub(crate) l4_len: usize,
 }
 
 impl<A: TestNetwork> Message<A> {
-    fn icmp_offset(&self) -> usize {
+    pub(crate) fn icmp_offset(&self) -> usize {
         A::HEADER_LEN + self.extra.len()
     }
 
-    fn build(&self, csum: CsumState) -> Vec<u8> {
+    pub(crate) fn build(&self, csum: CsumState) -> Vec<u8> {
         let (src, dst) = (self.embedded_src, self.embedded_dst);
         let ports = (src.port, dst.port);
         let (seq, ack) = self.numbers;
@@ -83,7 +83,9 @@ impl<A: TestNetwork> Message<A> {
     }
 }
 
-fn any_message<A: TestNetwork>(head: (u8, u8, [u8; 4])) -> impl Strategy<Value = Message<A>> {
+pub(crate) fn any_message<A: TestNetwork>(
+    head: (u8, u8, [u8; 4]),
+) -> impl Strategy<Value = Message<A>> {
     let outer = (A::any_addr(), A::any_addr(), A::any_extra());
     let inner = (any_endpoint(), any_endpoint(), A::any_extra());
     let transport = prop_oneof![Just(Transport::Tcp), Just(Transport::Udp)];
@@ -116,7 +118,7 @@ fn any_message<A: TestNetwork>(head: (u8, u8, [u8; 4])) -> impl Strategy<Value =
     })
 }
 
-fn any_error_plan<A: TestNetwork>() -> impl Strategy<Value = ErrorPlan<A>> {
+pub(crate) fn any_error_plan<A: TestNetwork>() -> impl Strategy<Value = ErrorPlan<A>> {
     let ends = (A::any_addr(), A::any_addr(), any_endpoint(), any_endpoint());
     (ends, any::<(u32, u32)>()).prop_map(|((src, dst, embedded_src, embedded_dst), numbers)| {
         ErrorPlan {

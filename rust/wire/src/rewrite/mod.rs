@@ -14,12 +14,14 @@
 //! ```
 //!
 //! Most packets need neither the first step nor room: see
-//! [`TcpEdit::changes_options`]. Errors of ICMP are in [`icmp`].
+//! [`TcpEdit::changes_options`]. Errors of ICMP are in [`icmp`]. Between a client
+//! and a server of different families a packet is changed by [`mod@translate`].
 
 mod apply;
 pub mod icmp;
 pub mod options;
 mod sack;
+pub mod translate;
 mod writer;
 
 pub use apply::apply;
