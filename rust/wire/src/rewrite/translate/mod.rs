@@ -20,8 +20,12 @@
 //! Where TCP options change, the room for them is behind the old options, and
 //! the gap that shorter ones leave is behind the new ones, exactly as
 //! [`rewrite`](super) has it.
+//!
+//! ICMP errors are in [`icmp`].
 
 mod head;
+pub mod icmp;
+mod types;
 #[cfg(test)]
 mod vectors;
 
@@ -79,6 +83,8 @@ pub enum Error {
     SegmentsLeft(u32),
     /// An authentication header, which covers the IP header.
     Authenticated,
+    /// No ICMP error of the other family says the same.
+    NoCounterpart,
 }
 
 impl From<rewrite::Error> for Error {

@@ -209,4 +209,6 @@ fn a_length_never_wraps() {
 fn the_room_is_what_a_header_grows_by() {
     assert_eq!(room::<Ipv4Addr, Ipv6Addr>(), 20);
     assert_eq!(room::<Ipv6Addr, Ipv4Addr>(), 0);
+    assert_eq!(icmp::room::<Ipv4Addr, Ipv6Addr>(), 40);
+    assert_eq!(icmp::room::<Ipv6Addr, Ipv4Addr>(), 0);
 }
