@@ -11,11 +11,17 @@
 //!                                               ack, SACK - delta   ack, SACK
 //!                                               MSS lowered on the SYN-ACK
 //! ```
+//!
+//! Where client and server are of different families, `lvs_wire`'s translation
+//! carries the plan out. It knows by itself what another IP header means for a
+//! length or an MTU; what it is told here is what a client may send at once.
 
+use lvs_wire::addr::Family;
 use lvs_wire::ip::TtlStep;
 use lvs_wire::kinds::KindSet;
 use lvs_wire::options::kind;
 use lvs_wire::rewrite::icmp::ErrorPlan;
+use lvs_wire::rewrite::translate::MAX_MSS;
 use lvs_wire::rewrite::{Plan, TcpEdit};
 use lvs_wire::toa::Toa;
 
@@ -71,7 +77,8 @@ impl<C: Address, S: Address> Conn<C, S> {
     ///
     /// It seems to come from the virtual service: the client knows none of the
     /// routers and servers behind it. While the TOA option is inserted the
-    /// client must leave room for it.
+    /// client must leave room for it. Of what another family's IP header is
+    /// longer or shorter nothing is said: the translation counts it.
     #[inline]
     #[must_use]
     pub fn icmp_to_client(&self, snap: Snapshot) -> ErrorPlan<C> {
@@ -145,16 +152,26 @@ impl<C: Address, S: Address> Conn<C, S> {
             return None;
         }
         let back = self.isn_delta.wrapping_neg();
-        Some(TcpEdit {
+        let mut edit = TcpEdit {
             ack_add: back,
             sack_add: back,
-            mss_lower: if flags.syn() {
-                u16::from(self.mss_lower)
-            } else {
-                0
-            },
             ..TcpEdit::default()
-        })
+        };
+        if flags.syn() {
+            edit.mss_lower = u16::from(self.mss_lower);
+            edit.mss_cap = Self::mss_cap(edit.mss_lower);
+        }
+        Some(edit)
+    }
+
+    /// The most that a server's MSS may be before it is lowered by `lower`. An
+    /// IPv4 server does not count the longer header on the client's side.
+    #[inline]
+    fn mss_cap(lower: u16) -> Option<u16> {
+        match (C::FAMILY, S::FAMILY) {
+            (Family::V6, Family::V4) => Some(MAX_MSS.saturating_add(lower)),
+            _ => None,
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use super::*;
 use lvs_wire::ip::TtlStep;
 use lvs_wire::kinds::KindSet;
+use lvs_wire::rewrite::translate::icmp::translate_error;
 use lvs_wire::rewrite::TcpEdit;
 use lvs_wire::toa::Toa;
 
@@ -24,6 +25,7 @@ for_families! {
     icmp_errors_go_both_ways;
     udp_changes_endpoints_only;
     the_kind_is_that_of_the_clients_family;
+    no_more_is_announced_than_fits_behind_the_clients_header;
 }
 
 mod bodies {
@@ -141,6 +143,67 @@ mod bodies {
         let edit = conn.plan_in(snap, ACK, &ToaKinds::DEFAULT).tcp.unwrap();
         assert_eq!(edit.toa_kind, 254);
     }
+
+    pub(super) fn no_more_is_announced_than_fits_behind_the_clients_header<
+        C: Address,
+        S: Address,
+    >() {
+        let differ = C::LEN != S::LEN;
+        for (features, lower) in [(Features::default(), 0), (ALL_FEATURES, C::LEN as u16 + 4)] {
+            let conn = fullnat::<C, S>(features);
+            let edit = conn.plan_out(SYN | ACK).tcp.unwrap();
+            assert_eq!(edit.mss_lower, lower);
+            // 1440 remain, with the client's address or without.
+            assert_eq!(edit.mss_cap, differ.then_some(1440 + lower));
+            // A segment of that much fills 1500 bytes in IPv4 too, when the
+            // client's address is beside it.
+            assert!(!differ || 1440 + 40 + lower <= 1500);
+            let edit = conn.plan_out(ACK).tcp.unwrap();
+            assert_eq!((edit.mss_lower, edit.mss_cap), (0, None));
+        }
+        // What a client announces holds for a server's shorter header as well.
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let asked = run(&conn, &handshake()[..1]);
+        let edit = conn.plan_in(asked, SYN, &KINDS).tcp.unwrap();
+        assert_eq!((edit.mss_lower, edit.mss_cap), (0, None));
+    }
+}
+
+/// The translation adds or takes what the headers differ by, so that a plan
+/// says nothing but what the balancer adds itself.
+#[test]
+fn an_mtu_through_nat64_is_what_the_sender_may_send() {
+    let conn = fullnat::<Ipv6Addr, Ipv4Addr>(ALL_FEATURES);
+    let too_big = |mtu: u16, embedded: &[u8], icmp: [u8; 4]| {
+        let [high, low] = mtu.to_be_bytes();
+        [&icmp[..], &[0, 0, high, low], embedded].concat()
+    };
+    let mut to_server = vec![0; 28];
+    to_server[..10].copy_from_slice(&[0x45, 0, 5, 0xdc, 0, 0, 0x40, 0, 64, 6]);
+    let message = too_big(1400, &to_server, [3, 4, 0, 0]);
+    let told = |snap| {
+        let mut packet = vec![0; 60];
+        packet[40..50].copy_from_slice(&[0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1]);
+        packet.extend(&message);
+        let plan = conn.icmp_to_client(snap);
+        let done = translate_error::<Ipv4Addr, _>(&mut packet, 20, &plan, 0).unwrap();
+        packet[done.start + 40..][..8].to_vec()
+    };
+    // While the client is told, its 20 bytes are what its header is longer by.
+    assert_eq!(told(established(&conn))[4..], [0, 0, 0x05, 0x78]);
+    let mut all = handshake().to_vec();
+    all.push(from_server(ACK, 1, 1, 10));
+    assert_eq!(told(run(&conn, &all))[4..], [0, 0, 0x05, 0x8c]);
+
+    let mut to_client = vec![0; 48];
+    to_client[..8].copy_from_slice(&[0x60, 0, 0, 0, 5, 0xb4, 6, 64]);
+    let mut packet = vec![0; 40];
+    packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 56, 58, 64]);
+    packet.extend(too_big(1400, &to_client, [2, 0, 0, 0]));
+    let plan = conn.icmp_to_server(conn.local.addr);
+    let done = translate_error::<Ipv6Addr, _>(&mut packet, 40, &plan, 0).unwrap();
+    let told = &packet[done.start + 20..][..8];
+    assert_eq!((&told[..2], &told[6..]), (&[3, 4][..], &[0x05, 0x64][..]));
 }
 
 #[test]
