@@ -4,7 +4,7 @@
 
 use crate::{
     dests::Dest,
-    family::Family,
+    family::{Family, Pair},
     hash::Key,
     locals::Local,
     settings::Settings,
@@ -43,8 +43,8 @@ pub(crate) fn wheel_tick(ticks: Ticks) -> u32 {
 }
 
 /// What a connection holds of others, besides what the engine decides on.
-pub(crate) struct Connection<A> {
-    pub(crate) conn: Conn<A, A>,
+pub(crate) struct Connection<C, S = C> {
+    pub(crate) conn: Conn<C, S>,
     state: AtomicU64,
     seqs: AtomicU64,
     pub(crate) dest: Arc<Dest>,
@@ -56,15 +56,38 @@ pub(crate) struct Connection<A> {
 
 // Two of the first cache lines hold all that an established packet reads.
 const _: () = assert!(lvs_table::Cache::<Connection<Ipv4Addr>>::ENTRY_SIZE <= 160);
+const _: () = assert!(lvs_table::Cache::<Connection<Ipv6Addr, Ipv4Addr>>::ENTRY_SIZE <= 192);
 const _: () = assert!(lvs_table::Cache::<Connection<Ipv6Addr>>::ENTRY_SIZE <= 224);
 
 /// In the state's word, a bit that the engine leaves alone: the connection is
 /// out of the table, and has been counted out.
 const ENDED: u64 = State::SPARE;
 
-impl<A: Family> Item for Connection<A> {}
+impl<C: Family, S: Family> Item for Connection<C, S> {}
 
-impl<A: Family> Connection<A> {
+impl<C: Family, S: Family> Connection<C, S> {
+    #[inline]
+    fn is_from_client(
+        &self,
+        protocol: Protocol,
+        source: Endpoint<C>,
+        destination: Endpoint<C>,
+    ) -> bool {
+        let conn = &self.conn;
+        conn.protocol == protocol && conn.client == source && conn.virt == destination
+    }
+
+    #[inline]
+    fn is_from_server(
+        &self,
+        protocol: Protocol,
+        source: Endpoint<S>,
+        destination: Endpoint<S>,
+    ) -> bool {
+        let conn = &self.conn;
+        conn.protocol == protocol && conn.real == source && conn.local == destination
+    }
+
     /// What changes, as it is now.
     #[inline]
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -135,17 +158,17 @@ fn is_real(segment: &Segment, state: Snapshot) -> bool {
 }
 
 /// What an entry is made from.
-pub(crate) struct NewConnection<A> {
-    pub(crate) conn: Conn<A, A>,
+pub(crate) struct NewConnection<C, S> {
+    pub(crate) conn: Conn<C, S>,
     pub(crate) first: Snapshot,
     pub(crate) dest: Arc<Dest>,
     pub(crate) local: Option<Arc<Local>>,
     pub(crate) control: Option<Arc<Control>>,
 }
 
-impl<A: Family> NewConnection<A> {
+impl<C: Family, S: Family> NewConnection<C, S> {
     /// The connection, counted where it counts.
-    fn open(self) -> Connection<A> {
+    fn open(self) -> Connection<C, S> {
         let (state, seqs) = self.first.to_words();
         let Self {
             conn,
@@ -178,13 +201,15 @@ pub(crate) struct Conns {
     pub(crate) v4: SetOnce<Flows<Ipv4Addr>>,
     /// As `v4`.
     pub(crate) v6: SetOnce<Flows<Ipv6Addr>>,
+    /// IPv6 clients of IPv4 servers; made with `v6`.
+    pub(crate) v64: SetOnce<Flows<Ipv6Addr, Ipv4Addr>>,
     pub(crate) spaces: Arc<Spaces>,
     pub(crate) templates: Templates,
 }
 
-/// The connections of one family.
-pub(crate) struct Flows<A: Family> {
-    table: Table<Connection<A>>,
+/// The connections between clients of one family and servers of one.
+pub(crate) struct Flows<C: Family, S: Family = C> {
+    table: Table<Connection<C, S>>,
     pub(crate) spaces: Arc<Spaces>,
     key: Key,
 }
@@ -195,6 +220,7 @@ impl Conns {
         Ok(Self {
             v4: SetOnce::new(),
             v6: SetOnce::new(),
+            v64: SetOnce::new(),
             spaces: Arc::new(Spaces::new()?, GFP_KERNEL)?,
             templates: Templates::new()?,
         })
@@ -205,25 +231,34 @@ impl Conns {
     pub(crate) fn start(&self, family: AnyFamily) -> Result {
         match family {
             AnyFamily::V4 => start(&self.v4, &self.spaces),
-            AnyFamily::V6 => start(&self.v6, &self.spaces),
+            AnyFamily::V6 => {
+                start(&self.v6, &self.spaces)?;
+                start(&self.v64, &self.spaces)
+            }
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         let v4 = self.v4.as_ref().map_or(0, Flows::len);
-        v4.saturating_add(self.v6.as_ref().map_or(0, Flows::len))
+        let v6 = self.v6.as_ref().map_or(0, Flows::len);
+        let v64 = self.v64.as_ref().map_or(0, Flows::len);
+        v4.saturating_add(v6).saturating_add(v64)
     }
 
     /// How many chains the tables have.
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
         let v4 = self.v4.as_ref().map_or(0, |flows| flows.size(rcu));
-        v4.saturating_add(self.v6.as_ref().map_or(0, |flows| flows.size(rcu)))
+        let v6 = self.v6.as_ref().map_or(0, |flows| flows.size(rcu));
+        let v64 = self.v64.as_ref().filter(|flows| flows.len() != 0);
+        let v64 = v64.map_or(0, |flows| flows.size(rcu));
+        v4.saturating_add(v6).saturating_add(v64)
     }
 
     /// Ends all connections. May sleep; not together with [`Flows::expire`].
     pub(crate) fn clear(&self) {
         self.v4.as_ref().into_iter().for_each(Flows::clear);
         self.v6.as_ref().into_iter().for_each(Flows::clear);
+        self.v64.as_ref().into_iter().for_each(Flows::clear);
         self.templates.clear();
     }
 
@@ -237,21 +272,25 @@ impl Conns {
             .as_ref()
             .into_iter()
             .for_each(|flows| flows.hasten_all(settings));
+        self.v64
+            .as_ref()
+            .into_iter()
+            .for_each(|flows| flows.hasten_all(settings));
     }
 }
 
-fn start<A: Family>(place: &SetOnce<Flows<A>>, spaces: &Arc<Spaces>) -> Result {
+fn start<C: Pair<S>, S: Family>(place: &SetOnce<Flows<C, S>>, spaces: &Arc<Spaces>) -> Result {
     if place.as_ref().is_none() {
-        let cache = A::cache().read(&ReadLock::new()).cloned();
+        let cache = C::cache().read(&ReadLock::new()).cloned();
         // Another writer cannot have been faster: the services' lock is held.
         place.populate(Flows::new(cache.ok_or(ENODEV)?, spaces.clone())?);
     }
     Ok(())
 }
 
-impl<A: Family> Flows<A> {
+impl<C: Family, S: Family> Flows<C, S> {
     /// May sleep.
-    fn new(cache: Arc<lvs_table::Cache<Connection<A>>>, spaces: Arc<Spaces>) -> Result<Self> {
+    fn new(cache: Arc<lvs_table::Cache<Connection<C, S>>>, spaces: Arc<Spaces>) -> Result<Self> {
         Ok(Self {
             table: Table::new(12, wheel_tick(now()), cache).map_err(|_| ENOMEM)?,
             spaces,
@@ -263,37 +302,45 @@ impl<A: Family> Flows<A> {
         self.table.len()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// How many chains the table has.
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
         self.table.size(rcu)
     }
 
-    /// The connection that a packet from `source` to `destination` is of, and
-    /// where it goes.
+    /// The connection that a packet of a client's is of.
     #[inline]
-    pub(crate) fn find<'r>(
+    pub(crate) fn find_client<'r>(
         &'r self,
         rcu: &'r ReadLock,
         protocol: Protocol,
-        source: Endpoint<A>,
-        destination: Endpoint<A>,
-    ) -> Option<(Ref<'r, Connection<A>>, Dir)> {
+        source: Endpoint<C>,
+        destination: Endpoint<C>,
+    ) -> Option<Ref<'r, Connection<C, S>>> {
         let hash = self.key.packet(protocol, source, destination);
-        let (found, side) = self.table.find(rcu, hash, |entry, side| {
-            let conn = &entry.conn;
-            conn.protocol == protocol
-                && match side {
-                    Side::First => conn.client == source && conn.virt == destination,
-                    Side::Second => conn.real == source && conn.local == destination,
-                }
+        let (found, _) = self.table.find(rcu, hash, |entry, side| {
+            side == Side::First && entry.is_from_client(protocol, source, destination)
         })?;
-        Some((
-            found,
-            match side {
-                Side::First => Dir::In,
-                Side::Second => Dir::Out,
-            },
-        ))
+        Some(found)
+    }
+
+    /// The connection that a packet of a server's is of.
+    #[inline]
+    pub(crate) fn find_server<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+        protocol: Protocol,
+        source: Endpoint<S>,
+        destination: Endpoint<S>,
+    ) -> Option<Ref<'r, Connection<C, S>>> {
+        let hash = self.key.packet(protocol, source, destination);
+        let (found, _) = self.table.find(rcu, hash, |entry, side| {
+            side == Side::Second && entry.is_from_server(protocol, source, destination)
+        })?;
+        Some(found)
     }
 
     /// Adds a connection; the one that is there already, if another CPU was
@@ -302,9 +349,9 @@ impl<A: Family> Flows<A> {
     pub(crate) fn insert<'r>(
         &'r self,
         rcu: &'r ReadLock,
-        new: NewConnection<A>,
+        new: NewConnection<C, S>,
         timeouts: &Timeouts,
-    ) -> Result<Ref<'r, Connection<A>>, Option<Ref<'r, Connection<A>>>> {
+    ) -> Result<Ref<'r, Connection<C, S>>, Option<Ref<'r, Connection<C, S>>>> {
         let (conn, first) = (new.conn, new.first);
         let hashes = (
             self.key.packet(conn.protocol, conn.client, conn.virt),
@@ -313,7 +360,7 @@ impl<A: Family> Flows<A> {
                 .then(|| self.key.packet(conn.protocol, conn.real, conn.local)),
         );
         let tick = wheel_tick(conn.deadline(first, timeouts));
-        let same = |other: &Connection<A>| {
+        let same = |other: &Connection<C, S>| {
             other.conn.client == conn.client
                 && other.conn.virt == conn.virt
                 && other.conn.protocol == conn.protocol
@@ -344,8 +391,8 @@ impl<A: Family> Flows<A> {
     /// context.
     pub(crate) fn once<R>(
         &self,
-        new: NewConnection<A>,
-        then: impl FnOnce(&Connection<A>, Snapshot) -> R,
+        new: NewConnection<C, S>,
+        then: impl FnOnce(&Connection<C, S>, Snapshot) -> R,
     ) -> R {
         let first = new.first;
         let entry = new.open();
@@ -359,7 +406,7 @@ impl<A: Family> Flows<A> {
     #[inline]
     pub(crate) fn step(
         &self,
-        entry: Ref<'_, Connection<A>>,
+        entry: Ref<'_, Connection<C, S>>,
         segment: &Segment,
         now: Ticks,
         timeouts: &Timeouts,
@@ -389,14 +436,14 @@ impl<A: Family> Flows<A> {
     }
 
     /// Ends a connection now. Any context.
-    pub(crate) fn remove(&self, entry: Ref<'_, Connection<A>>) {
+    pub(crate) fn remove(&self, entry: Ref<'_, Connection<C, S>>) {
         if self.table.remove(entry) {
             self.ended(&entry);
         }
     }
 
     /// Gives back what a connection held that is out of the table.
-    fn ended(&self, entry: &Connection<A>) {
+    fn ended(&self, entry: &Connection<C, S>) {
         let snapshot = entry.end();
         entry.dest.closed(!entry.conn.is_inactive(snapshot));
         if let Some(control) = &entry.control {
@@ -416,11 +463,11 @@ impl<A: Family> Flows<A> {
     pub(crate) fn expire(
         &self,
         timeouts: &Timeouts,
-        mut last: impl FnMut(&Connection<A>, Snapshot) -> Option<Step>,
+        mut last: impl FnMut(&Connection<C, S>, Snapshot) -> Option<Step>,
         mut took: impl FnMut(bool),
     ) {
         let now = now();
-        let due = |entry: &Connection<A>| {
+        let due = |entry: &Connection<C, S>| {
             let snapshot = entry.snapshot();
             let deadline = entry.conn.deadline(snapshot, timeouts);
             if deadline.is_after(now) {
@@ -468,12 +515,12 @@ impl<A: Family> Flows<A> {
     ) -> bool {
         const MOST: usize = 256;
         for port in ranges.round_from(oldest).take(MOST) {
-            let ends = (A::from_any(triple.local), Endpoint::from_any(triple.real));
+            let ends = (S::from_any(triple.local), Endpoint::from_any(triple.real));
             let (Some(local), Some(real)) = ends else {
                 return false;
             };
             let local = Endpoint::new(local, port);
-            if let Some((entry, Dir::Out)) = self.find(rcu, triple.protocol, real, local) {
+            if let Some(entry) = self.find_server(rcu, triple.protocol, real, local) {
                 if entry.conn.yields_port(entry.snapshot()) {
                     self.remove(entry);
                     return true;
@@ -508,8 +555,32 @@ impl<A: Family> Flows<A> {
         &self,
         rcu: &ReadLock,
         index: usize,
-        mut each: impl FnMut(&Connection<A>),
+        mut each: impl FnMut(&Connection<C, S>),
     ) -> bool {
         self.table.for_each_in(rcu, index, |entry| each(&entry))
+    }
+}
+
+impl<A: Family> Flows<A> {
+    /// The connection that a packet from `source` to `destination` is of, and
+    /// where it goes.
+    #[inline]
+    pub(crate) fn find<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+        protocol: Protocol,
+        source: Endpoint<A>,
+        destination: Endpoint<A>,
+    ) -> Option<(Ref<'r, Connection<A>>, Dir)> {
+        let hash = self.key.packet(protocol, source, destination);
+        let (found, side) = self.table.find(rcu, hash, |entry, side| match side {
+            Side::First => entry.is_from_client(protocol, source, destination),
+            Side::Second => entry.is_from_server(protocol, source, destination),
+        })?;
+        let dir = match side {
+            Side::First => Dir::In,
+            Side::Second => Dir::Out,
+        };
+        Some((found, dir))
     }
 }

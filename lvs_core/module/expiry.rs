@@ -29,11 +29,11 @@ impl Expiry {
     }
 
     /// Ends what is due, and tells both ends of what was established.
-    fn turn<A: Family>(&self, flows: &Flows<A>) {
+    fn turn<C: Family, S: Family>(&self, flows: &Flows<C, S>) {
         let ns = &self.0;
         let timeouts = *ns.settings.timeouts(&ReadLock::new());
         let tell = ns.settings.expire_rst.load(Relaxed) != 0;
-        let resets = Cell::new(Vec::<(Reset<A>, Reset<A>)>::new());
+        let resets = Cell::new(Vec::<(Reset<C>, Reset<S>)>::new());
         flows.expire(
             &timeouts,
             |entry, snapshot| {
@@ -82,6 +82,11 @@ impl Job for Expiry {
             .for_each(|flows| self.turn(flows));
         conns
             .v6
+            .as_ref()
+            .into_iter()
+            .for_each(|flows| self.turn(flows));
+        conns
+            .v64
             .as_ref()
             .into_iter()
             .for_each(|flows| self.turn(flows));

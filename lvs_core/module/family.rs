@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the glue keeps once for each address family.
+//! What the glue keeps once for each address family, or for two of them: those
+//! of clients and servers that are balanced together.
 
 use crate::conns::{Connection, Conns, Flows};
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -14,8 +15,11 @@ pub(crate) trait Family: Network {
     /// before the family's first service.
     fn flows(conns: &Conns) -> Option<&Flows<Self>>;
 
-    /// The slab cache that they come from.
-    fn cache() -> &'static CacheCell<Self>;
+    /// The connections of this family's clients with IPv4 servers.
+    fn to_v4(conns: &Conns) -> Option<&Flows<Self, Ipv4Addr>>;
+
+    /// The connections of IPv6 clients with this family's servers.
+    fn from_v6(conns: &Conns) -> Option<&Flows<Ipv6Addr, Self>>;
 }
 
 impl Family for Ipv4Addr {
@@ -24,8 +28,14 @@ impl Family for Ipv4Addr {
         conns.v4.as_ref()
     }
 
-    fn cache() -> &'static CacheCell<Self> {
-        &V4_CACHE
+    #[inline]
+    fn to_v4(conns: &Conns) -> Option<&Flows<Self>> {
+        conns.v4.as_ref()
+    }
+
+    #[inline]
+    fn from_v6(conns: &Conns) -> Option<&Flows<Ipv6Addr, Self>> {
+        conns.v64.as_ref()
     }
 }
 
@@ -35,35 +45,66 @@ impl Family for Ipv6Addr {
         conns.v6.as_ref()
     }
 
-    fn cache() -> &'static CacheCell<Self> {
-        &V6_CACHE
+    #[inline]
+    fn to_v4(conns: &Conns) -> Option<&Flows<Self, Ipv4Addr>> {
+        conns.v64.as_ref()
+    }
+
+    #[inline]
+    fn from_v6(conns: &Conns) -> Option<&Flows<Self>> {
+        conns.v6.as_ref()
     }
 }
 
-/// Where a family's slab cache is while the module is loaded.
-pub(crate) type CacheCell<A> = rcu::Cell<Arc<lvs_table::Cache<Connection<A>>>>;
+/// Clients of a family that may have servers of family `S`.
+pub(crate) trait Pair<S: Family>: Family {
+    /// Where the slab cache of their connections is while the module is loaded.
+    fn cache() -> &'static CacheCell<Self, S>;
+}
 
-static V4_CACHE: CacheCell<Ipv4Addr> = rcu::Cell::empty();
-static V6_CACHE: CacheCell<Ipv6Addr> = rcu::Cell::empty();
+/// Where a slab cache is.
+pub(crate) type CacheCell<C, S> = rcu::Cell<Arc<lvs_table::Cache<Connection<C, S>>>>;
 
-/// Keeps a family's slab cache for all namespaces. To be dropped when their
+static V4: CacheCell<Ipv4Addr, Ipv4Addr> = rcu::Cell::empty();
+static V6: CacheCell<Ipv6Addr, Ipv6Addr> = rcu::Cell::empty();
+static V64: CacheCell<Ipv6Addr, Ipv4Addr> = rcu::Cell::empty();
+
+impl Pair<Ipv4Addr> for Ipv4Addr {
+    fn cache() -> &'static CacheCell<Self, Ipv4Addr> {
+        &V4
+    }
+}
+
+impl Pair<Ipv6Addr> for Ipv6Addr {
+    fn cache() -> &'static CacheCell<Self, Ipv6Addr> {
+        &V6
+    }
+}
+
+impl Pair<Ipv4Addr> for Ipv6Addr {
+    fn cache() -> &'static CacheCell<Self, Ipv4Addr> {
+        &V64
+    }
+}
+
+/// Keeps the slab cache of a pair for all namespaces. To be dropped when their
 /// state is gone.
-pub(crate) struct Cache<A: Family>(
-    #[expect(dead_code, reason = "held for its drop")] Arc<lvs_table::Cache<Connection<A>>>,
+pub(crate) struct Cache<C: Pair<S>, S: Family>(
+    #[expect(dead_code, reason = "held for its drop")] Arc<lvs_table::Cache<Connection<C, S>>>,
 );
 
-impl<A: Family> Cache<A> {
+impl<C: Pair<S>, S: Family> Cache<C, S> {
     /// Makes it, by the name that `/proc/slabinfo` shows. May sleep.
     pub(crate) fn new(name: &'static CStr) -> Result<Self> {
         let cache = Arc::new(lvs_table::Cache::new(name)?, GFP_KERNEL)?;
-        A::cache().replace(Some(rcu::Boxed::new(cache.clone(), Gfp::Kernel)?));
+        C::cache().replace(Some(rcu::Boxed::new(cache.clone(), Gfp::Kernel)?));
         Ok(Self(cache))
     }
 }
 
-impl<A: Family> Drop for Cache<A> {
+impl<C: Pair<S>, S: Family> Drop for Cache<C, S> {
     fn drop(&mut self) {
-        A::cache().replace(None);
+        C::cache().replace(None);
         // The last reference must be ours: destroying a slab cache sleeps,
         // which a callback must not.
         rcu::barrier();

@@ -42,17 +42,19 @@ module! {
 struct Lvs {
     _control: control::Control,
     _namespaces: netns::Registration<ns::Ns>,
-    _v4: family::Cache<Ipv4Addr>,
-    _v6: family::Cache<Ipv6Addr>,
+    _v4: family::Cache<Ipv4Addr, Ipv4Addr>,
+    _v6: family::Cache<Ipv6Addr, Ipv6Addr>,
+    _v64: family::Cache<Ipv6Addr, Ipv4Addr>,
     _templates: templates::Cache,
     _exit: rcu::Exit,
 }
 
 impl kernel::Module for Lvs {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let (v4, v6) = (
+        let (v4, v6, v64) = (
             family::Cache::new(c"lvs_conn")?,
             family::Cache::new(c"lvs_conn6")?,
+            family::Cache::new(c"lvs_conn64")?,
         );
         let templates = templates::Cache::new()?;
         // The families first: whether `ip_vs` is loaded shows there.
@@ -68,6 +70,7 @@ impl kernel::Module for Lvs {
             _namespaces: namespaces,
             _v4: v4,
             _v6: v6,
+            _v64: v64,
             _templates: templates,
             _exit: rcu::Exit::default(),
         })

@@ -214,12 +214,26 @@ impl Ns {
 
     /// Adds a destination. May sleep.
     pub(crate) fn add_dest(
-        &self,
+        this: &Arc<Self>,
         net: &Net,
         key: ServiceKey,
         request: &DestRequest<'_>,
     ) -> Result<(), ConfigError> {
-        self.services.add_dest(net, key, request)
+        let start = |family| Self::start(this, family);
+        this.services
+            .add_dest(net, key, request, start)
+            .inspect_err(|_| this.settle())
+    }
+
+    /// Removes a destination. May sleep.
+    pub(crate) fn delete_dest(
+        &self,
+        key: ServiceKey,
+        request: &DestRequest<'_>,
+    ) -> Result<(), ConfigError> {
+        self.services.delete_dest(key, request)?;
+        self.settle();
+        Ok(())
     }
 
     /// Adds a local address. May sleep.

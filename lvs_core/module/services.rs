@@ -16,8 +16,8 @@ use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lists::Lists;
 use lvs_engine::{
     config::ConfigError,
-    conn::Protocol,
-    dest::DestRequest,
+    conn::{Method, Protocol},
+    dest::{DestConfig, DestRequest},
     service::{ServiceKey, ServiceRequest},
 };
 use lvs_kapi::{
@@ -44,6 +44,8 @@ pub(crate) struct Services {
     locals: Addresses,
     /// Every address that there was a service at.
     virtuals: Addresses,
+    /// Every server that there was a tunnel to.
+    tunnels: Addresses,
 }
 
 impl Services {
@@ -60,6 +62,7 @@ impl Services {
             default_pool: Pool::new(random::u32()),
             locals: Addresses::new(),
             virtuals: Addresses::new(),
+            tunnels: Addresses::new(),
         })
     }
 
@@ -224,12 +227,14 @@ impl Services {
         }
     }
 
-    /// Adds a destination. May sleep.
+    /// Adds a destination. `start` is called before it can be found, when its
+    /// family was of no interest before. May sleep.
     pub(crate) fn add_dest(
         &self,
         net: &Net,
         key: ServiceKey,
         request: &DestRequest<'_>,
+        start: impl FnOnce(Family) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
         let mut lists = self.lists.lock();
         let service = self.known(key)?;
@@ -242,6 +247,11 @@ impl Services {
         };
         if !is_unicast {
             return Err(ConfigError::DestAddress);
+        }
+        self.note_tunnel(named, &config)?;
+        let family = Family::of(&named.addr);
+        if !lists.has_family(family) {
+            start(family)?;
         }
         let mut dests = service.copy_dests()?;
         let dest = match lists.revive(key, named) {
@@ -257,6 +267,14 @@ impl Services {
         service.publish(dests)
     }
 
+    /// Remembers where a tunnel leads to.
+    fn note_tunnel(&self, named: AnyEndpoint, config: &DestConfig) -> Result<(), ConfigError> {
+        match config.method {
+            Method::Tunnel => self.tunnels.add(named.addr),
+            _ => Ok(()),
+        }
+    }
+
     /// Changes a destination. May sleep.
     pub(crate) fn edit_dest(
         &self,
@@ -269,6 +287,7 @@ impl Services {
         let dest = service.find_dest(named);
         let current = dest.as_ref().map(|dest| dest.config());
         let config = request.edit(current)?;
+        self.note_tunnel(named, &config)?;
         if let Some(dest) = dest {
             dest.change(config);
             service.refresh()?;

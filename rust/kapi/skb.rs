@@ -6,6 +6,7 @@
 
 mod icmp;
 mod rewrite;
+mod translate;
 mod tunnel;
 
 pub use icmp::Answer;
@@ -14,7 +15,7 @@ pub use tunnel::{Outer, Wrapping};
 
 use crate::{bindings, gfp::Gfp, net::Net, rcu, route::Route};
 use core::{mem::ManuallyDrop, ptr::NonNull, slice};
-use lvs_wire::addr::Address;
+use lvs_wire::{addr::Address, rewrite::CsumState};
 
 /// A packet, `struct sk_buff`, whose data begin at the network header.
 ///
@@ -74,6 +75,16 @@ impl Traits {
     #[inline]
     pub fn checksum_is_partial(self) -> bool {
         self.has(bindings::LVS_SKB_CSUM_PARTIAL)
+    }
+
+    /// What the field of its checksum holds.
+    #[inline]
+    fn csum_state(self) -> CsumState {
+        if self.checksum_is_partial() {
+            CsumState::Partial
+        } else {
+            CsumState::Full
+        }
     }
 
     /// It stands for several packets.

@@ -81,7 +81,7 @@ errors! {
     PrefixLength: Inval, "The persistence prefix of an IPv6 service must be 1 to 128 bits long.";
     DestMissing: Inval, "The request names no destination: give its address and port.";
     DestIncomplete: Inval, "The destination lacks method, weight or a threshold: give method, weight and both thresholds.";
-    DestFamilyMixed: Inval, "The destination's address family differs from its service's: only tunnels allow that.";
+    DestFamilyMixed: Inval, "The destination's address family differs from its service's: only tunnels, and FULLNAT from IPv6 to IPv4, allow that.";
     Weight: Range, "The weight is negative: give 0 to stop new connections, or more.";
     ThresholdOrder: Range, "The lower threshold is above the upper one: lower the first or raise the second.";
     ThresholdRange: Inval, "The upper threshold is greater than 2147483647.";
@@ -97,7 +97,7 @@ errors! {
     LocalAddressMissing: Inval, "The request names no local address: give its address family and address.";
     LocalAddressNotUnicast: Inval, "A local address must be one that servers can answer to: neither unspecified, loopback, link-local, multicast nor broadcast.";
     LocalAddressFlags: Inval, "A local address has no such flag.";
-    LocalAddressFamily: Inval, "The local address is of another family than the service's destinations.";
+    LocalAddressFamily: Inval, "A service of IPv4 has no use for a local address of IPv6: its servers are of IPv4.";
     LocalAddressExists: Exist, "The local address is in this pool already.";
     LocalAddressUnknown: NoEnt, "The pool has no such local address.";
     LocalAddressIsVirtual: AddrInUse, "A virtual service's own address cannot be a local address for it: replies to it would be taken for requests.";

@@ -115,7 +115,9 @@ impl DestRequest<'_> {
         self.named()?;
         let (method, ..) = self.full()?;
         let family = self.family(service)?;
-        if family != service && method != fwd::TUNNEL {
+        let translates = matches!(method, fwd::MASQ | fwd::FULLNAT)
+            && matches!((service, family), (Family::V6, Family::V4));
+        if family != service && method != fwd::TUNNEL && !translates {
             return Err(ConfigError::DestFamilyMixed);
         }
         self.key(service)

@@ -89,6 +89,12 @@ counted! {
         /// Bad ICMP.
         BadIcmp = "bad_icmp",
             "An ICMP error carries too little of the packet it is about, or contradicts it.";
+        /// Untranslatable.
+        NoCounterpart = "no_counterpart",
+            "An ICMP error that cannot be said in the other IP version, between an IPv6 client and an IPv4 server.";
+        /// List of packets.
+        FragmentList = "fragment_list",
+            "A list of packets (rx-gro-list) for a server of the other IP version: turn rx-gro-list off on the device.";
         /// Too long.
         TooLong = "too_long",
             "The packet would pass 65535 bytes after it was rewritten.";
@@ -131,6 +137,9 @@ counted! {
         /// MSS.
         MssLowered = "mss_lowered",
             "SYN-ACKs whose MSS was lowered to leave room for the TOA option.";
+        /// Tunnel.
+        TunnelMtuLearnt = "tunnel_mtu_learnt",
+            "ICMP errors that said how long packets in a tunnel may be: clients are told when they send longer ones.";
         /// ICMP.
         IcmpTranslated = "icmp_translated",
             "ICMP errors that were translated to the other end.";

@@ -82,7 +82,8 @@ pub fn check(addr: AnyAddr, key: Option<&ServiceKey>, exists: bool) -> Result<()
         return Err(ConfigError::LocalAddressNotUnicast);
     }
     if let Some(key) = key {
-        if key.family() != Family::of(&addr) {
+        // Servers may be of IPv4 where clients are of IPv6, not the other way round.
+        if matches!((key.family(), Family::of(&addr)), (Family::V4, Family::V6)) {
             return Err(ConfigError::LocalAddressFamily);
         }
         if conflicts(addr, key) {

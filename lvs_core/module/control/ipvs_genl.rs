@@ -133,9 +133,9 @@ fn change_dest(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
         .ok_or(refusal(ConfigError::ServiceUnknown))?;
     let dest = parse::ipvs_dest(request)?;
     match request.command() {
-        cmd::NEW_DEST => ns.add_dest(request.net(), key, &dest),
+        cmd::NEW_DEST => Ns::add_dest(ns, request.net(), key, &dest),
         cmd::SET_DEST => ns.services.edit_dest(key, &dest),
-        _ => ns.services.delete_dest(key, &dest),
+        _ => ns.delete_dest(key, &dest),
     }
     .map_err(refusal)
 }

@@ -257,22 +257,29 @@ pub(super) fn conns(
         return Ok(());
     };
     let Cursor([table, chain, place, ..]) = cursor;
+    let of_v4 = conns.v4.as_ref().filter(|_| *table == 0);
+    of_v4.map_or(Ok(()), |flows| {
+        of_pair(ns, flows, filter, (chain, place), out)
+    })?;
     if *table == 0 {
-        let flows = conns.v4.as_ref();
-        flows.map_or(Ok(()), |flows| {
-            of_family(ns, flows, filter, (chain, place), out)
-        })?;
         (*table, *chain, *place) = (1, 0, 0);
     }
-    let flows = conns.v6.as_ref();
-    flows.map_or(Ok(()), |flows| {
-        of_family(ns, flows, filter, (chain, place), out)
+    let of_v6 = conns.v6.as_ref().filter(|_| *table == 1);
+    of_v6.map_or(Ok(()), |flows| {
+        of_pair(ns, flows, filter, (chain, place), out)
+    })?;
+    if *table == 1 {
+        (*table, *chain, *place) = (2, 0, 0);
+    }
+    let of_v64 = conns.v64.as_ref();
+    of_v64.map_or(Ok(()), |flows| {
+        of_pair(ns, flows, filter, (chain, place), out)
     })
 }
 
-fn of_family<A: Family>(
+fn of_pair<C: Family, S: Family>(
     ns: &Ns,
-    flows: &Flows<A>,
+    flows: &Flows<C, S>,
     filter: &Filter<'_>,
     (chain, place): (&mut u64, &mut u64),
     out: &mut Dump<'_>,
@@ -309,7 +316,7 @@ fn endpoint(out: &mut Writer<'_>, numbers: [u16; 2], end: AnyEndpoint) -> Result
     out.be16(port, end.port)
 }
 
-fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &mut Writer<'_>) -> Result {
+fn conn<C: Family, S: Family>(ns: &Ns, each: &Connection<C, S>, out: &mut Writer<'_>) -> Result {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let mut flags = 0;
@@ -322,10 +329,10 @@ fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &mut Writer<'_>) -> Resul
     }
     out.nest(attr::CONN, |out| {
         out.u16(conn::PROTOCOL, c.protocol.number().into())?;
-        out.u16(conn::CAF, A::FAMILY.af())?;
+        out.u16(conn::CAF, C::FAMILY.af())?;
         endpoint(out, [conn::CADDR, conn::CPORT], c.client.any())?;
         endpoint(out, [conn::VADDR, conn::VPORT], c.virt.any())?;
-        out.u16(conn::LAF, A::FAMILY.af())?;
+        out.u16(conn::LAF, S::FAMILY.af())?;
         // With NAT the server sees the client itself.
         if c.method == Method::Fullnat {
             endpoint(out, [conn::LADDR, conn::LPORT], c.local.any())?;

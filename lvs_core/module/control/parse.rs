@@ -12,7 +12,10 @@ use lvs_engine::{
     service::ServiceRequest, //
 };
 use lvs_kapi::genl::{Attrs, Policy, Refusal, Request, Strictness};
-use lvs_wire::netlink::{ipvs, lvs};
+use lvs_wire::{
+    addr::AnyAddr,
+    netlink::{ipvs, lvs},
+};
 
 /// The attributes of the nest `number`.
 ///
@@ -264,31 +267,32 @@ pub(super) fn lvs_filter<'a>(request: &Request<'a>) -> Result<Filter<'a>, Refusa
 }
 
 impl Filter<'_> {
-    pub(super) fn matches<A: Family>(&self, connection: &Connection<A>) -> bool {
+    pub(super) fn matches<C: Family, S: Family>(&self, connection: &Connection<C, S>) -> bool {
         use lvs::conn;
         let Some(attrs) = &self.0 else {
             return true;
         };
         let c = &connection.conn;
         let ends = [
-            (conn::CADDR, conn::CPORT, c.client),
-            (conn::VADDR, conn::VPORT, c.virt),
-            (conn::LADDR, conn::LPORT, c.local),
-            (conn::DADDR, conn::DPORT, c.real),
+            (conn::CADDR, conn::CPORT, c.client.any()),
+            (conn::VADDR, conn::VPORT, c.virt.any()),
+            (conn::LADDR, conn::LPORT, c.local.any()),
+            (conn::DADDR, conn::DPORT, connection.real()),
         ];
         let numbers = [
             (conn::PROTOCOL, u16::from(c.protocol.number())),
-            (conn::CAF, A::FAMILY.af()),
-            (conn::LAF, A::FAMILY.af()),
+            (conn::CAF, C::FAMILY.af()),
+            (conn::LAF, S::FAMILY.af()),
         ];
         numbers
             .iter()
             .all(|(number, value)| attrs.u16(*number).is_none_or(|given| given == *value))
             && ends.iter().all(|(addr, port, end)| {
-                let octets = end.addr.to_octets();
-                attrs
-                    .bytes(*addr)
-                    .is_none_or(|given| given == octets.as_ref())
+                let same = |given: &[u8]| match end.addr {
+                    AnyAddr::V4(addr) => given == addr.octets(),
+                    AnyAddr::V6(addr) => given == addr.octets(),
+                };
+                attrs.bytes(*addr).is_none_or(same)
                     && attrs.be16(*port).is_none_or(|given| given == end.port)
             })
     }

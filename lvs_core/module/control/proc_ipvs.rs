@@ -162,17 +162,15 @@ impl Rows for Conns {
     }
 
     fn rows(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
-        if let Cursor([0 | 1, ..]) = cursor {
-            if let Progress::More = chains(ns, cursor, &Lines(ns, out)) {
-                return Progress::More;
-            }
-            *cursor = Cursor([2, 0, 0, 0]);
+        if let Progress::More = chains(ns, cursor, &Lines(ns, out)) {
+            return Progress::More;
         }
         templates(ns, cursor, out)
     }
 }
 
-/// Shows the next chain of templates that has some.
+/// Shows the next chain of templates that has some; the cursor is behind all
+/// connections.
 fn templates(ns: &Ns, cursor: &mut Cursor, out: &SeqFile) -> Progress {
     let Some(conns) = ns.conns() else {
         return Progress::Done;
@@ -214,7 +212,7 @@ fn template(each: &Template, out: &SeqFile) {
     seq_print!(out, " {state:<11} {expires:>7}\n");
 }
 
-fn conn<A: family::Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
+fn conn<C: family::Family, S: family::Family>(ns: &Ns, each: &Connection<C, S>, out: &SeqFile) {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let expires = each.expires_in(now(), ns.settings.timeouts(&ReadLock::new()));
     let protocol = c.protocol.name();
@@ -230,14 +228,14 @@ fn conn<A: family::Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
 struct Lines<'a>(&'a Ns, &'a SeqFile);
 
 impl Show for Lines<'_> {
-    fn show<A: family::Family>(&self, each: &Connection<A>) {
+    fn show<C: family::Family, S: family::Family>(&self, each: &Connection<C, S>) {
         conn(self.0, each, self.1);
     }
 }
 
 /// What shows a connection of any family.
 pub(super) trait Show {
-    fn show<A: family::Family>(&self, each: &Connection<A>);
+    fn show<C: family::Family, S: family::Family>(&self, each: &Connection<C, S>);
 }
 
 /// Shows the next chain of the tables that has connections; the cursor is a
@@ -248,17 +246,22 @@ pub(super) fn chains(ns: &Ns, cursor: &mut Cursor, show: &impl Show) -> Progress
         return Progress::Done;
     };
     let Cursor([table, chain, ..]) = cursor;
-    if *table == 0 {
-        if let Progress::More = family_chains(conns.v4.as_ref(), chain, show) {
+    loop {
+        let progress = match *table {
+            0 => pair_chains(conns.v4.as_ref(), chain, show),
+            1 => pair_chains(conns.v6.as_ref(), chain, show),
+            2 => pair_chains(conns.v64.as_ref(), chain, show),
+            _ => return Progress::Done,
+        };
+        if let Progress::More = progress {
             return Progress::More;
         }
-        (*table, *chain) = (1, 0);
+        (*table, *chain) = (table.wrapping_add(1), 0);
     }
-    family_chains(conns.v6.as_ref(), chain, show)
 }
 
-fn family_chains<A: family::Family>(
-    flows: Option<&Flows<A>>,
+fn pair_chains<C: family::Family, S: family::Family>(
+    flows: Option<&Flows<C, S>>,
     chain: &mut u64,
     show: &impl Show,
 ) -> Progress {

@@ -51,12 +51,12 @@ impl Rows for Conns {
 struct Lines<'a>(&'a Ns, &'a SeqFile);
 
 impl Show for Lines<'_> {
-    fn show<A: Family>(&self, each: &Connection<A>) {
+    fn show<C: Family, S: Family>(&self, each: &Connection<C, S>) {
         conn(self.0, each, self.1);
     }
 }
 
-fn conn<A: Family>(ns: &Ns, each: &Connection<A>, out: &SeqFile) {
+fn conn<C: Family, S: Family>(ns: &Ns, each: &Connection<C, S>, out: &SeqFile) {
     let (c, snapshot) = (&each.conn, each.snapshot());
     let protocol = c.protocol.name();
     seq_print!(out, "{protocol:<3} ");

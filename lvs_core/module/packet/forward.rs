@@ -11,74 +11,116 @@ use crate::{
     family::Family,
 };
 use lvs_engine::{
-    conn::{Admission, Answer, Dir, Snapshot},
+    conn::{Admission, Answer, Conn, Dir, Snapshot},
     drop_reason::{DropReason, Event},
     rates::Window,
     time::Ticks,
 };
 use lvs_kapi::{
     netfilter::Verdict,
+    random,
     route::{Query, Route},
     skb::{self, RewriteError, Rewritten},
 };
 use lvs_table::Ref;
 use lvs_wire::{
     ip::TtlStep,
-    rewrite::{options::ToaOutcome, Error, Plan},
+    rewrite::{options::ToaOutcome, translate, Error, Plan},
 };
 
-/// Handles a packet that a connection was found for.
+/// Handles a packet of a client's that a connection was found for.
 #[inline]
-pub(super) fn packet<A: Family>(
-    flows: &Flows<A>,
-    job: Job<'_, A>,
-    entry: Ref<'_, Connection<A>>,
-    dir: Dir,
+pub(super) fn from_client<C: Family, S: Family>(
+    flows: &Flows<C, S>,
+    job: Job<'_, C>,
+    entry: Ref<'_, Connection<C, S>>,
 ) -> Verdict {
     let cx = job.cx;
-    let segment = job.head.segment(dir);
+    let segment = job.head.segment(Dir::In);
     let before = entry.snapshot();
-    if before.state.is_lingering() {
-        if let Some(verdict) = linger(&job, &entry, before, dir) {
-            return verdict;
+    if let Some(verdict) = linger(&job, &entry, before, Dir::In) {
+        return verdict;
+    }
+    match entry.conn.admit(
+        before,
+        &segment,
+        entry.dest.status(),
+        cx.ns.settings.reuse(),
+    ) {
+        Admission::Continue => {}
+        Admission::Drop(reason) => return job.drop(reason),
+        Admission::Reschedule => {
+            flows.remove(entry);
+            cx.ns.happened(Event::ConnectionReused);
+            return request::packet(job);
         }
     }
-    if dir == Dir::In {
-        match entry.conn.admit(
-            before,
-            &segment,
-            entry.dest.status(),
-            cx.ns.settings.reuse(),
-        ) {
-            Admission::Continue => {}
-            Admission::Drop(reason) => return job.drop(reason),
-            Admission::Reschedule => {
-                flows.remove(entry);
-                cx.ns.happened(Event::ConnectionReused);
-                return request::packet(flows, job);
-            }
-        }
-    }
-    let timeouts = cx.ns.settings.timeouts(cx.rcu);
     let now = now();
+    let timeouts = cx.ns.settings.timeouts(cx.rcu);
     let snapshot = flows.step(entry, &segment, now, timeouts);
-    transmit(job, &entry, snapshot, dir, now)
+    to_server(job, &entry, snapshot, now)
 }
 
-/// Sends a packet on in the state that it met.
+/// Handles a packet of a server's that a connection was found for.
 #[inline]
-pub(super) fn transmit<A: Family>(
-    job: Job<'_, A>,
-    entry: &Connection<A>,
+pub(super) fn from_server<C: Family, S: Family>(
+    flows: &Flows<C, S>,
+    job: Job<'_, S>,
+    entry: Ref<'_, Connection<C, S>>,
+) -> Verdict {
+    let cx = job.cx;
+    if let Some(verdict) = linger(&job, &entry, entry.snapshot(), Dir::Out) {
+        return verdict;
+    }
+    let now = now();
+    let timeouts = cx.ns.settings.timeouts(cx.rcu);
+    flows.step(entry, &job.head.segment(Dir::Out), now, timeouts);
+    let len = job.packet.len();
+    let sent = to_client(job, &entry.conn);
+    done(cx, &entry, len, Dir::Out, sent, now)
+}
+
+/// Sends a packet on to the server, in the state that it met.
+#[inline]
+pub(super) fn to_server<C: Family, S: Family>(
+    job: Job<'_, C>,
+    entry: &Connection<C, S>,
     snapshot: Snapshot,
-    dir: Dir,
     now: Ticks,
 ) -> Verdict {
     let (cx, len) = (job.cx, job.packet.len());
-    let sent = match dir {
-        Dir::In => method::to_server(job, entry, snapshot),
-        Dir::Out => to_client(job, entry),
+    let sent = method::to_server(job, entry, snapshot);
+    done(cx, entry, len, Dir::In, sent, now)
+}
+
+/// Lets a reply seem to come from the virtual service.
+#[inline]
+fn to_client<C: Family, S: Family>(job: Job<'_, S>, conn: &Conn<C, S>) -> Result<Sent, DropReason> {
+    let mut plan = conn.plan_out(job.head.flags());
+    plan.ttl = job.place.hop();
+    if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
+        job.cx.ns.happened(Event::MssLowered);
+    }
+    let query = Query {
+        destination: conn.client.addr,
+        source: conn.virt.addr,
+        mark: job.packet.mark(),
+        next_hop: false,
     };
+    let route = Route::find(job.cx.net, query).ok_or(DropReason::NoRoute)?;
+    job.rewrite(&plan, 0, &route)
+}
+
+/// Counts a packet that has been sent, or dropped.
+#[inline]
+fn done<C: Family, S: Family>(
+    cx: Context<'_>,
+    entry: &Connection<C, S>,
+    len: u32,
+    dir: Dir,
+    sent: Result<Sent, DropReason>,
+    now: Ticks,
+) -> Verdict {
     match sent {
         Err(reason) => {
             // The packet went with the job.
@@ -98,25 +140,6 @@ pub(super) fn transmit<A: Family>(
     }
 }
 
-/// Lets a reply seem to come from the virtual service.
-#[inline]
-fn to_client<A: Family>(job: Job<'_, A>, entry: &Connection<A>) -> Result<Sent, DropReason> {
-    let conn = &entry.conn;
-    let mut plan = conn.plan_out(job.head.flags());
-    plan.ttl = job.place.hop();
-    if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
-        job.cx.ns.happened(Event::MssLowered);
-    }
-    let query = Query {
-        destination: conn.client.addr,
-        source: conn.virt.addr,
-        mark: job.packet.mark(),
-        next_hop: false,
-    };
-    let route = Route::find(job.cx.net, query).ok_or(DropReason::NoRoute)?;
-    job.rewrite(&plan, 0, &route)
-}
-
 impl<A: Family> Job<'_, A> {
     /// Whether the packet may cross this host, and pass a link of `mtu` bytes
     /// when it has grown by `grows`. If not, its sender has been told.
@@ -134,12 +157,12 @@ impl<A: Family> Job<'_, A> {
         Ok(())
     }
 
-    /// Makes the packet what `plan` says, longer by `grows` bytes at most, and
-    /// sends it.
+    /// Makes the packet what `plan` says, which may be of the other family,
+    /// longer by `grows` bytes at most, and sends it.
     #[inline]
-    pub(super) fn rewrite(
+    pub(super) fn rewrite<B: Family>(
         mut self,
-        plan: &Plan<A>,
+        plan: &Plan<B>,
         grows: u32,
         route: &Route,
     ) -> Result<Sent, DropReason> {
@@ -147,18 +170,40 @@ impl<A: Family> Job<'_, A> {
         // A GSO packet's segments are made smaller, if all they lack is the
         // room for what is added.
         let grows = if self.traits.is_gso() { 0 } else { grows };
-        self.check(mtu, grows)?;
-        let done = self
-            .packet
-            .rewrite(self.traits, self.head.l4, plan, mtu)
-            .map_err(reason)?;
-        self.packet.send::<A>(self.cx.net, self.cx.rcu, route);
+        let done = if A::FAMILY == B::FAMILY {
+            self.check(mtu, grows)?;
+            self.packet
+                .rewrite(self.traits, self.head.l4, plan, mtu)
+                .map_err(reason)?
+        } else {
+            self.translate(plan, grows, mtu)?
+        };
+        self.packet.send::<B>(self.cx.net, self.cx.rcu, route);
         Ok(Sent::Away(done))
+    }
+
+    /// As [`Job::rewrite`], into the other family.
+    #[cold]
+    fn translate<B: Family>(
+        &mut self,
+        plan: &Plan<B>,
+        grows: u32,
+        mtu: u32,
+    ) -> Result<Rewritten, DropReason> {
+        // In the sender's own terms: its IP header is shorter or longer.
+        // CAST: 40 at most.
+        let (old, new) = (A::HEADER_LEN as u32, B::HEADER_LEN as u32);
+        self.check(mtu.saturating_add(old).saturating_sub(new), grows)?;
+        // CAST: The low half is as random.
+        let id = random::u32() as u16;
+        self.packet
+            .translate::<A, B>(self.traits, self.head.l4, plan, mtu, id)
+            .map_err(reason)
     }
 }
 
 #[inline]
-fn count<A>(cx: Context<'_>, entry: &Connection<A>, len: u32, dir: Dir, window: Window) {
+fn count<C, S>(cx: Context<'_>, entry: &Connection<C, S>, len: u32, dir: Dir, window: Window) {
     let stats = [
         Some(&cx.ns.totals),
         Some(&*entry.dest.service_stats),
@@ -206,18 +251,27 @@ pub(super) fn reason(error: RewriteError) -> DropReason {
         RewriteError::Header(Error::NotAnError | Error::Embedded(_) | Error::EmbeddedTransport) => {
             DropReason::BadIcmp
         }
+        RewriteError::Translation(translate::Error::Rewrite(error)) => {
+            reason(RewriteError::Header(error))
+        }
+        RewriteError::Translation(translate::Error::NoCounterpart) => DropReason::NoCounterpart,
+        RewriteError::Translation(_) => DropReason::BadHeader,
+        RewriteError::FragmentList => DropReason::FragmentList,
     }
 }
 
 /// A packet for a connection that has been reset: its sender is reset at the
 /// number that it has just stated.
-#[cold]
-fn linger<A: Family>(
+#[inline]
+fn linger<A: Family, C: Family, S: Family>(
     job: &Job<'_, A>,
-    entry: &Connection<A>,
+    entry: &Connection<C, S>,
     snapshot: Snapshot,
     dir: Dir,
 ) -> Option<Verdict> {
+    if !snapshot.state.is_lingering() {
+        return None;
+    }
     let cx = job.cx;
     match entry.conn.linger_answer(snapshot, &job.head.segment(dir))? {
         Answer::ToClient(reset) => reset::send(cx.net, cx.rcu, &reset),

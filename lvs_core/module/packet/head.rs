@@ -132,6 +132,25 @@ impl<A: Family> Head<A> {
         })
     }
 
+    /// An ICMP error about a packet of `protocol`, to be sent on as it is.
+    pub(super) fn of_error(protocol: Protocol, ip: ip::Packet<A>) -> Self {
+        Self {
+            protocol,
+            source: Endpoint::new(ip.src, 0),
+            destination: Endpoint::new(ip.dst, 0),
+            l4: L4 {
+                offset: ip.l4_offset,
+                transport: Transport::Udp,
+            },
+            dont_fragment: ip.dont_fragment,
+            ttl: ip.ttl,
+            flags: Flags::NONE,
+            seq: 0,
+            ack: 0,
+            payload_len: 0,
+        }
+    }
+
     /// As the engine looks at it, on its way in `dir`.
     #[inline]
     pub(super) fn segment(&self, dir: Dir) -> Segment {

@@ -35,18 +35,18 @@ trait Forward {
     ///
     /// The packet has been dropped for that reason, and its sender told where
     /// the protocols have words for it.
-    fn forward<A: Family>(
-        job: Job<'_, A>,
-        entry: &Connection<A>,
+    fn forward<C: Family, S: Family>(
+        job: Job<'_, C>,
+        entry: &Connection<C, S>,
         snapshot: Snapshot,
     ) -> Result<Sent, DropReason>;
 }
 
 /// Sends a packet to the server by the method of its connection.
 #[inline]
-pub(super) fn to_server<A: Family>(
-    job: Job<'_, A>,
-    entry: &Connection<A>,
+pub(super) fn to_server<C: Family, S: Family>(
+    job: Job<'_, C>,
+    entry: &Connection<C, S>,
     snapshot: Snapshot,
 ) -> Result<Sent, DropReason> {
     match entry.conn.method {

@@ -25,7 +25,7 @@ mod method;
 mod request;
 pub(crate) mod reset;
 
-use crate::{family::Family, ns::Ns};
+use crate::{conns::Conns, family::Family, ns::Ns};
 use core::{
     marker::PhantomData,
     net::{Ipv4Addr, Ipv6Addr},
@@ -197,10 +197,9 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
     if place == Place::Arriving && !is_local_address(cx, head.destination.addr) {
         return request::arriving(cx, packet, &head);
     }
-    let Some(flows) = cx.ns.conns().and_then(A::flows) else {
+    let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(packet);
     };
-    let found = flows.find(cx.rcu, head.protocol, head.source, head.destination);
     let job = Job {
         cx,
         packet,
@@ -208,13 +207,53 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
         head: &head,
         place,
     };
+    let (protocol, source, destination) = (head.protocol, head.source, head.destination);
+    let found = A::flows(conns)
+        .and_then(|flows| Some((flows, flows.find(cx.rcu, protocol, source, destination)?)));
     match (found, place) {
         // A local address that is a virtual one too: requests to it wait for
         // their hook.
-        (Some((_, Dir::In)), Place::Arriving) => request::arriving(cx, job.packet, &head),
-        (Some((entry, dir)), _) => forward::packet(flows, job, entry, dir),
-        (None, Place::Local | Place::Leaving) => request::packet(flows, job),
-        (None, _) => Verdict::Accept(job.packet),
+        (Some((_, (_, Dir::In))), Place::Arriving) => request::arriving(cx, job.packet, &head),
+        (Some((flows, (entry, Dir::In))), _) => forward::from_client(flows, job, entry),
+        (Some((flows, (entry, Dir::Out))), _) => forward::from_server(flows, job, entry),
+        (None, _) => between_families(conns, job),
+    }
+}
+
+/// A packet of no connection within its family: it may be of one between a
+/// client of IPv6 and a server of IPv4, or of none yet.
+fn between_families<A: Family>(conns: &Conns, job: Job<'_, A>) -> Verdict {
+    let (rcu, head) = (job.cx.rcu, job.head);
+    let (protocol, source, destination) = (head.protocol, head.source, head.destination);
+    match A::FAMILY {
+        AnyFamily::V4 => {
+            let found = A::from_v6(conns).filter(|flows| !flows.is_empty());
+            let found = found.and_then(|flows| {
+                let entry = flows.find_server(rcu, protocol, source, destination)?;
+                Some((flows, entry))
+            });
+            if let Some((flows, entry)) = found {
+                return forward::from_server(flows, job, entry);
+            }
+        }
+        AnyFamily::V6 => {
+            let found = A::to_v4(conns).filter(|flows| !flows.is_empty());
+            let found = found.and_then(|flows| {
+                let entry = flows.find_client(rcu, protocol, source, destination)?;
+                Some((flows, entry))
+            });
+            match found {
+                Some(_) if job.place == Place::Arriving => {
+                    return request::arriving(job.cx, job.packet, head);
+                }
+                Some((flows, entry)) => return forward::from_client(flows, job, entry),
+                None => {}
+            }
+        }
+    }
+    match job.place {
+        Place::Local | Place::Leaving => request::packet(job),
+        Place::Arriving | Place::Through => Verdict::Accept(job.packet),
     }
 }
 

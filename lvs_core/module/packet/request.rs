@@ -29,7 +29,7 @@ use lvs_kapi::{
     time,
 };
 use lvs_wire::{
-    addr::{AnyEndpoint, Endpoint},
+    addr::{AnyEndpoint, Endpoint, Family as AnyFamily},
     shown::{Shown as Addr, ShownEnd as End},
 };
 
@@ -49,16 +49,21 @@ pub(super) fn arriving<A: Family>(cx: Context<'_>, mut packet: Packet, head: &He
 
 #[cold]
 fn is_known<A: Family>(cx: Context<'_>, head: &Head<A>) -> bool {
-    cx.ns.conns().and_then(A::flows).is_some_and(|flows| {
-        let found = flows.find(cx.rcu, head.protocol, head.source, head.destination);
-        matches!(found, Some((_, Dir::In)))
+    let (protocol, source, destination) = (head.protocol, head.source, head.destination);
+    cx.ns.conns().is_some_and(|conns| {
+        let within = A::flows(conns)
+            .and_then(|flows| flows.find_client(cx.rcu, protocol, source, destination));
+        within.is_some()
+            || A::to_v4(conns)
+                .and_then(|flows| flows.find_client(cx.rcu, protocol, source, destination))
+                .is_some()
     })
 }
 
 /// Handles a packet to this host, or of its own, that no connection was found
 /// for.
 #[cold]
-pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdict {
+pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
     let (cx, head) = (job.cx, job.head);
     let Some(service) = wanted(&job) else {
         return Verdict::Accept(job.packet);
@@ -72,7 +77,10 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
     if head.protocol == Protocol::Tcp && !opens(head, settings.sloppy_tcp()) {
         return Verdict::Accept(job.packet);
     }
-    if flows.len() >= settings.conn_max() {
+    let Some(conns) = cx.ns.conns() else {
+        return Verdict::Accept(job.packet);
+    };
+    if conns.len() >= settings.conn_max() {
         return job.drop(DropReason::TooManyConnections);
     }
     let config = service.config();
@@ -85,7 +93,29 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
             return job.drop(reason);
         }
     };
-    let new = match plan(cx, flows, service, chosen, head) {
+    let pool = &cx.ns.services.default_pool;
+    let method = service.method(chosen.dest, pool, cx.rcu);
+    let translates = matches!(method, Method::Nat | Method::Fullnat);
+    match (translates, AnyFamily::of(&chosen.dest.real.addr)) {
+        (true, AnyFamily::V4) => open(A::to_v4(conns), job, service, &config, method, chosen),
+        _ => open(A::flows(conns), job, service, &config, method, chosen),
+    }
+}
+
+/// Opens a connection and sends its first packet.
+fn open<C: Family, S: Family>(
+    flows: Option<&Flows<C, S>>,
+    job: Job<'_, C>,
+    service: &Service,
+    config: &ServiceConfig,
+    method: Method,
+    chosen: Chosen<'_>,
+) -> Verdict {
+    let (cx, head) = (job.cx, job.head);
+    let Some(flows) = flows else {
+        return job.drop(DropReason::NoRoute);
+    };
+    let new = match plan(cx, flows, service, method, chosen, head) {
         Ok(new) => new,
         Err(reason) => return job.drop(reason),
     };
@@ -93,10 +123,10 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
     if config.is_one_packet(head.protocol) {
         return flows.once(new, |entry, snapshot| {
             count(cx.ns, entry);
-            forward::transmit(job, entry, snapshot, Dir::In, now)
+            forward::to_server(job, entry, snapshot, now)
         });
     }
-    let timeouts = settings.timeouts(cx.rcu);
+    let timeouts = cx.ns.settings.timeouts(cx.rcu);
     let entry = match flows.insert(cx.rcu, new, timeouts) {
         Ok(entry) => {
             count(cx.ns, &entry);
@@ -107,11 +137,11 @@ pub(super) fn packet<A: Family>(flows: &Flows<A>, mut job: Job<'_, A>) -> Verdic
         Err(None) => return job.drop(DropReason::NoMemory),
     };
     let snapshot = flows.step(entry, &head.segment(Dir::In), now, timeouts);
-    forward::transmit(job, &entry, snapshot, Dir::In, now)
+    forward::to_server(job, &entry, snapshot, now)
 }
 
 /// Counts a new connection.
-fn count<A: Family>(ns: &Ns, entry: &Connection<A>) {
+fn count<C: Family, S: Family>(ns: &Ns, entry: &Connection<C, S>) {
     ns.totals.connection();
     entry.dest.stats.connection();
     entry.dest.service_stats.connection();
@@ -264,30 +294,35 @@ fn opens<A: Family>(head: &Head<A>, sloppy: bool) -> bool {
 }
 
 /// What the new connection is to be.
-fn plan<A: Family>(
+fn plan<C: Family, S: Family>(
     cx: Context<'_>,
-    flows: &Flows<A>,
+    flows: &Flows<C, S>,
     service: &Service,
+    method: Method,
     chosen: Chosen<'_>,
-    head: &Head<A>,
-) -> Result<NewConnection<A>, DropReason> {
+    head: &Head<C>,
+) -> Result<NewConnection<C, S>, DropReason> {
     let Chosen {
         dest,
         control,
         port,
     } = chosen;
-    // A server of the other family is behind a tunnel.
-    let addr = A::from_any(dest.real.addr).unwrap_or(A::UNSPECIFIED);
+    // A server of another family than this is behind a tunnel.
+    let addr = S::from_any(dest.real.addr).unwrap_or(S::UNSPECIFIED);
     let real = Endpoint::new(addr, port);
-    let (conn, local) = match service.method(dest, &cx.ns.services.default_pool, cx.rcu) {
-        Method::Fullnat => {
+    let plain = |method| {
+        let (client, virt) = (head.source, head.destination);
+        Conn::plain(head.protocol, method, client, virt, real, head.seq())
+    };
+    let plain = match method {
+        Method::Fullnat => None,
+        method => plain(method),
+    };
+    let (conn, local) = match plain {
+        Some(conn) => (conn, None),
+        None => {
             let (conn, local) = fullnat(cx, flows, service, real, head)?;
             (conn, Some(local))
-        }
-        method => {
-            let (client, virt) = (head.source, head.destination);
-            let conn = Conn::plain(head.protocol, method, client, virt, real, head.seq());
-            (conn, None)
         }
     };
     Ok(NewConnection {
@@ -299,13 +334,13 @@ fn plan<A: Family>(
     })
 }
 
-fn fullnat<A: Family>(
+fn fullnat<C: Family, S: Family>(
     cx: Context<'_>,
-    flows: &Flows<A>,
+    flows: &Flows<C, S>,
     service: &Service,
-    real: Endpoint<A>,
-    head: &Head<A>,
-) -> Result<(Conn<A, A>, Arc<Local>), DropReason> {
+    real: Endpoint<S>,
+    head: &Head<C>,
+) -> Result<(Conn<C, S>, Arc<Local>), DropReason> {
     let (local, addr, lease) = lease(cx, flows, service, real, head.protocol)?;
     let settings = &cx.ns.settings;
     let source = Endpoint::new(addr, lease.port);
@@ -341,20 +376,20 @@ fn number_line<A: Family>(key: random::Key, local: A, real: Endpoint<A>) -> u32 
 }
 
 /// A port of one of the service's local addresses.
-fn lease<'r, A: Family>(
+fn lease<'r, C: Family, S: Family>(
     cx: Context<'r>,
-    flows: &Flows<A>,
+    flows: &Flows<C, S>,
     service: &'r Service,
-    real: Endpoint<A>,
+    real: Endpoint<S>,
     protocol: Protocol,
-) -> Result<(&'r Arc<Local>, A, Lease), DropReason> {
+) -> Result<(&'r Arc<Local>, S, Lease), DropReason> {
     let pool = service
-        .pool(A::FAMILY, &cx.ns.services.default_pool, cx.rcu)
+        .pool(S::FAMILY, &cx.ns.services.default_pool, cx.rcu)
         .ok_or(DropReason::NoLocalAddress)?;
     let host_ranges = cx.ns.settings.ports();
     let mut oldest = None;
-    for local in pool.in_turn(A::FAMILY, cx.rcu) {
-        let Some(addr) = A::from_any(local.addr) else {
+    for local in pool.in_turn(S::FAMILY, cx.rcu) {
+        let Some(addr) = S::from_any(local.addr) else {
             continue;
         };
         let ranges = local.ports(host_ranges);

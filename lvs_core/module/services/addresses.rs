@@ -69,6 +69,11 @@ impl Services {
         self.virtuals.has(rcu, addr)
     }
 
+    /// Whether there is, or was, a tunnel to `addr`. Any context.
+    pub(crate) fn has_tunnel<A: Address>(&self, rcu: &ReadLock, addr: A) -> bool {
+        self.tunnels.has(rcu, addr)
+    }
+
     /// Removes a local address; its connections go on. May sleep.
     pub(crate) fn delete_local(
         &self,

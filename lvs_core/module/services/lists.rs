@@ -10,7 +10,7 @@ use crate::{
 };
 use kernel::sync::Arc;
 use lvs_engine::{config::ConfigError, service::ServiceKey};
-use lvs_kapi::{gfp::Gfp, random, vec::Vec};
+use lvs_kapi::{gfp::Gfp, random, rcu::ReadLock, vec::Vec};
 use lvs_wire::addr::{AnyEndpoint, Family};
 
 /// What the mutex guards: all that is written, in the order of listings.
@@ -26,9 +26,14 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Whether there is a service of that family.
+    /// Whether packets of that family are of interest: there is a service of
+    /// it, or one with servers of it.
     pub(super) fn has_family(&self, family: Family) -> bool {
-        self.services.iter().any(|s| s.key.family() == family)
+        let rcu = ReadLock::new();
+        let is_of = |dest: &Arc<Dest>| Family::of(&dest.real.addr) == family;
+        self.services
+            .iter()
+            .any(|s| s.key.family() == family || s.dests(&rcu).iter().any(is_of))
     }
 
     /// The pool that belongs to a key.

@@ -260,6 +260,56 @@ void lvs_skb_answer(struct sk_buff *skb, u16 family, enum lvs_answer answer, u32
 	}
 }
 
+/* What an ICMP error says of the path that the packet in it took, which begins at
+ * an offset and was sent by this host. The packet is left as it is.
+ */
+void lvs_learn_mtu(struct net *net, struct sk_buff *skb, u16 family, unsigned int offset,
+		   u8 protocol, u32 mtu)
+{
+	if (!pskb_may_pull(skb, offset + (family == AF_INET ? sizeof(struct iphdr) :
+							      sizeof(struct ipv6hdr))))
+		return;
+	__skb_pull(skb, offset);
+	if (family == AF_INET)
+		ipv4_update_pmtu(skb, net, mtu, 0, protocol);
+	else
+		ip6_update_pmtu(skb, net, htonl(mtu), 0, 0, sock_net_uid(net, NULL));
+	__skb_push(skb, offset);
+}
+
+/* The headers are of the other family now. What was noted of the old ones is
+ * void, and a big packet is cut by other rules.
+ */
+void lvs_skb_family_changed(struct sk_buff *skb, u16 family)
+{
+	struct skb_shared_info *info = skb_shinfo(skb);
+
+	skb->protocol = family == AF_INET ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	memset(skb->cb, 0, max(sizeof(struct inet_skb_parm), sizeof(struct inet6_skb_parm)));
+	if (!skb_is_gso(skb))
+		return;
+	if (info->gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {
+		info->gso_type &= ~(SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_FIXEDID);
+		info->gso_type |= family == AF_INET ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
+	}
+	lvs_skb_gso_changed(skb);
+}
+
+/* The sum of everything from an offset on: 16 bits, not complemented. */
+u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset)
+{
+	__wsum sum = skb_checksum(skb, offset, skb->len - offset, 0);
+
+	return ntohs((__force __be16)(u16)~csum_fold(sum));
+}
+
+/* The packet ends there, and its checksum has been made. */
+bool lvs_skb_cut(struct sk_buff *skb, unsigned int len)
+{
+	skb->ip_summed = CHECKSUM_NONE;
+	return pskb_trim(skb, len) == 0;
+}
+
 /* Ours from here: no second look by our hooks, none by connection tracking,
  * and the receive time is not a time to send at.
  */

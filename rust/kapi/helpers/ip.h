@@ -42,6 +42,11 @@ bool lvs_skb_defragment(struct net *net, struct sk_buff *skb, u16 family, u32 us
 int lvs_defrag_enable(struct net *net, u16 family);
 void lvs_defrag_disable(struct net *net, u16 family);
 void lvs_skb_answer(struct sk_buff *skb, u16 family, enum lvs_answer answer, u32 info);
+void lvs_learn_mtu(struct net *net, struct sk_buff *skb, u16 family, unsigned int offset,
+		   u8 protocol, u32 mtu);
+void lvs_skb_family_changed(struct sk_buff *skb, u16 family);
+u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset);
+bool lvs_skb_cut(struct sk_buff *skb, unsigned int len);
 void lvs_send(struct net *net, struct sk_buff *skb, u16 family, struct dst_entry *dst);
 
 #endif

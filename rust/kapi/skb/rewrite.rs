@@ -23,6 +23,10 @@ pub enum RewriteError {
     Unavailable,
     /// The headers do not allow it.
     Header(rewrite::Error),
+    /// What it says cannot be said in the other family.
+    Translation(rewrite::translate::Error),
+    /// The packets of a list (`rx-gro-list`) cannot change their family.
+    FragmentList,
 }
 
 impl From<Unavailable> for RewriteError {
@@ -49,6 +53,15 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
+    /// What was done by writing these.
+    pub(super) fn of(options: &OptionsOut) -> Self {
+        Self {
+            toa: options.outcome,
+            removed: options.removed,
+            timestamps_stripped: options.timestamps_stripped,
+        }
+    }
+
     /// Nothing.
     pub const PLAIN: Self = Self {
         toa: ToaOutcome::None,
@@ -89,11 +102,7 @@ impl Packet {
         let place = Place {
             l4_offset: l4.offset,
             transport: l4.transport,
-            csum: if traits.checksum_is_partial() {
-                CsumState::Partial
-            } else {
-                CsumState::Full
-            },
+            csum: traits.csum_state(),
         };
         let end = self.header_end(l4)?;
         let done = match &plan.tcp {
@@ -129,14 +138,9 @@ impl Packet {
         offset: usize,
         plan: &ErrorPlan<A>,
     ) -> Result<(), RewriteError> {
-        let csum = if traits.checksum_is_partial() {
-            CsumState::Partial
-        } else {
-            CsumState::Full
-        };
         // The embedded headers; an error carries little more.
         let len = self.len().min(576);
-        apply_error(self.writable(len)?, offset, csum, plan)?;
+        apply_error(self.writable(len)?, offset, traits.csum_state(), plan)?;
         // CAST: Inside the packet.
         // SAFETY: Owned by the type invariant.
         unsafe { bindings::lvs_skb_rewritten(self.as_ptr(), offset as u32) };
@@ -145,7 +149,7 @@ impl Packet {
 
     /// Where the transport header ends, as it says itself.
     #[inline]
-    fn header_end(&mut self, l4: L4) -> Result<u32, RewriteError> {
+    pub(super) fn header_end(&mut self, l4: L4) -> Result<u32, RewriteError> {
         let fixed = match l4.transport {
             Transport::Udp => 8,
             Transport::Tcp => tcp::HEADER_LEN,
@@ -176,17 +180,9 @@ impl Packet {
         edit: &TcpEdit,
         mtu: u32,
     ) -> Result<Rewritten, RewriteError> {
-        let spare = MAX_LEN.saturating_sub(self.len());
-        let header = self
-            .pull(end)?
-            .get(place.l4_offset..end as usize)
-            .ok_or(Unavailable)?;
-        let view = tcp::Header::parse(header).map_err(|_| rewrite::Error::DataOffset)?;
-        let (old, is_syn) = (view.option_bytes(), view.flags().syn());
-        let old_len = old.len();
-        // CAST: Widening.
-        let new = match options::plan(old, edit, is_syn, spare as usize) {
+        let (new, grow) = match self.plan_options(place, end, edit) {
             Ok(new) => new,
+            Err(RewriteError::Unavailable) => return Err(RewriteError::Unavailable),
             // What cannot be read is left as it is; the server will judge.
             Err(_) => {
                 rewrite::apply(self.writable(end)?, place, plan, None)?;
@@ -196,18 +192,34 @@ impl Packet {
                 });
             }
         };
-        let grow = i32::from(new.grow(old_len));
-        let result = Rewritten {
-            toa: new.outcome,
-            removed: new.removed,
-            timestamps_stripped: new.timestamps_stripped,
-        };
+        let result = Rewritten::of(&new);
         self.write_options(place, end, plan, &new, grow)?;
         if grow > 0 {
             // CAST: At most 40.
             self.shrink_segments::<A>(place, grow as u16, mtu)?;
         }
         Ok(result)
+    }
+
+    /// What the options of a segment, whose header ends at `end`, become, and by
+    /// how many bytes they grow.
+    pub(super) fn plan_options(
+        &mut self,
+        place: Place,
+        end: u32,
+        edit: &TcpEdit,
+    ) -> Result<(OptionsOut, i32), RewriteError> {
+        let spare = MAX_LEN.saturating_sub(self.len());
+        let header = self
+            .pull(end)?
+            .get(place.l4_offset..end as usize)
+            .ok_or(Unavailable)?;
+        let view = tcp::Header::parse(header).map_err(|_| rewrite::Error::DataOffset)?;
+        let (old, is_syn) = (view.option_bytes(), view.flags().syn());
+        // CAST: Widening.
+        let new =
+            options::plan(old, edit, is_syn, spare as usize).map_err(rewrite::Error::Options)?;
+        Ok((new, new.grow(old.len())))
     }
 
     fn write_options<A: Network>(
@@ -252,7 +264,7 @@ impl Packet {
     }
 
     /// Lets the segments of a GSO packet, longer by `by` bytes now, fit again.
-    fn shrink_segments<A: Network>(
+    pub(super) fn shrink_segments<A: Network>(
         &mut self,
         place: Place,
         by: u16,
@@ -282,7 +294,7 @@ impl Packet {
     }
 
     /// Makes what is said of the packet's segments ours to change.
-    fn own_info(&mut self) -> Result<(), RewriteError> {
+    pub(super) fn own_info(&mut self) -> Result<(), RewriteError> {
         // SAFETY: Owned by the type invariant.
         if unsafe { bindings::lvs_skb_own_info(self.as_ptr()) } {
             Ok(())
@@ -293,7 +305,7 @@ impl Packet {
 }
 
 /// Moves the bytes at `from` to `to`, as many as there are behind both.
-fn shift(bytes: &mut [u8], from: usize, to: usize) -> Result<(), Unavailable> {
+pub(super) fn shift(bytes: &mut [u8], from: usize, to: usize) -> Result<(), Unavailable> {
     let len = bytes.len().checked_sub(from.max(to)).ok_or(Unavailable)?;
     let start = bytes.as_mut_ptr();
     // SAFETY: `len` bytes behind either offset are inside the slice, by the

@@ -109,6 +109,23 @@ impl Packet {
         }
     }
 
+    /// Lets this host's routes know what an ICMP error of family `A` says: that
+    /// a packet of `protocol`, whose start is at `offset` in the error, was too
+    /// long for a link of `mtu` bytes. Any context.
+    pub fn learn_mtu<A: Address>(&mut self, net: &Net, offset: u32, protocol: u8, mtu: u32) {
+        // SAFETY: Owned by the type invariant; the function checks the offset.
+        unsafe {
+            bindings::lvs_learn_mtu(
+                net.as_ptr(),
+                self.as_ptr(),
+                A::FAMILY.af(),
+                offset,
+                protocol,
+                mtu,
+            );
+        }
+    }
+
     /// Lets the packet cross a router and changes nothing else. Any context.
     ///
     /// # Errors

@@ -311,22 +311,24 @@ impl<C: Address, S: Address> Conn<C, S> {
     }
 }
 
-impl<A: Address> Conn<A, A> {
+impl<C: Address, S: Address> Conn<C, S> {
     /// A connection whose server sees the client's own endpoint: any but FULLNAT.
+    /// `None` where that cannot be, because client and server are of different
+    /// families.
     #[inline]
     #[must_use]
     pub fn plain(
         protocol: Protocol,
         method: Method,
-        client: Endpoint<A>,
-        virt: Endpoint<A>,
-        real: Endpoint<A>,
+        client: Endpoint<C>,
+        virt: Endpoint<C>,
+        real: Endpoint<S>,
         client_isn: u32,
-    ) -> Self {
-        Self {
+    ) -> Option<Self> {
+        Some(Self {
             client,
             virt,
-            local: client,
+            local: Endpoint::from_any(client.any())?,
             real,
             isn_delta: 0,
             client_isn,
@@ -334,7 +336,7 @@ impl<A: Address> Conn<A, A> {
             method,
             features: 0,
             mss_lower: 0,
-        }
+        })
     }
 }
 

@@ -12,15 +12,15 @@ pub(super) struct Bypass;
 
 impl Forward for Bypass {
     #[inline]
-    fn forward<A: Family>(
-        job: Job<'_, A>,
-        entry: &Connection<A>,
+    fn forward<C: Family, S: Family>(
+        job: Job<'_, C>,
+        entry: &Connection<C, S>,
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
         // Not by the packet's mark: that is what routed it here.
         let query = Query {
             destination: entry.conn.virt.addr,
-            source: A::UNSPECIFIED,
+            source: C::UNSPECIFIED,
             mark: 0,
             next_hop: false,
         };

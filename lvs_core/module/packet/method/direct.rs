@@ -13,15 +13,15 @@ pub(super) struct Direct;
 
 impl Forward for Direct {
     #[inline]
-    fn forward<A: Family>(
-        job: Job<'_, A>,
-        entry: &Connection<A>,
+    fn forward<C: Family, S: Family>(
+        job: Job<'_, C>,
+        entry: &Connection<C, S>,
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
         let cx = job.cx;
         let query = Query {
             destination: entry.conn.real.addr,
-            source: A::UNSPECIFIED,
+            source: S::UNSPECIFIED,
             mark: 0,
             next_hop: true,
         };

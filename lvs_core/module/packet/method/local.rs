@@ -10,9 +10,9 @@ pub(super) struct Local;
 
 impl Forward for Local {
     #[inline]
-    fn forward<A: Family>(
-        job: Job<'_, A>,
-        _: &Connection<A>,
+    fn forward<C: Family, S: Family>(
+        job: Job<'_, C>,
+        _: &Connection<C, S>,
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
         Ok(Sent::Here(job.packet))

@@ -15,16 +15,16 @@ pub(super) struct Translate;
 
 impl Forward for Translate {
     #[inline]
-    fn forward<A: Family>(
-        job: Job<'_, A>,
-        entry: &Connection<A>,
+    fn forward<C: Family, S: Family>(
+        job: Job<'_, C>,
+        entry: &Connection<C, S>,
         snapshot: Snapshot,
     ) -> Result<Sent, DropReason> {
         let (conn, cx) = (&entry.conn, job.cx);
         let mut plan = conn.plan_in(snapshot, job.head.flags(), &ToaKinds::DEFAULT);
         plan.ttl = job.place.hop();
         let grows = if conn.inserts_toa(snapshot) {
-            u32::from(Conn::<A, A>::TOA_LEN)
+            u32::from(Conn::<C, S>::TOA_LEN)
         } else {
             0
         };

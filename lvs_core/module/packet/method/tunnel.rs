@@ -21,9 +21,9 @@ pub(super) struct Tunnel;
 
 impl Forward for Tunnel {
     #[inline]
-    fn forward<A: Family>(
-        job: Job<'_, A>,
-        entry: &Connection<A>,
+    fn forward<C: Family, S: Family>(
+        job: Job<'_, C>,
+        entry: &Connection<C, S>,
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
         match entry.dest.real.addr {
@@ -34,9 +34,9 @@ impl Forward for Tunnel {
 }
 
 /// Wraps the packet, of family `A`, into one of family `B`.
-fn through<A: Family, B: Family>(
+fn through<A: Family, S: Family, B: Family>(
     job: Job<'_, A>,
-    entry: &Connection<A>,
+    entry: &Connection<A, S>,
     server: B,
 ) -> Result<Sent, DropReason> {
     let cx = job.cx;
@@ -52,9 +52,9 @@ fn through<A: Family, B: Family>(
     sent.ok_or(DropReason::NoRoute)?
 }
 
-fn wrap<A: Family, B: Family>(
+fn wrap<A: Family, S: Family, B: Family>(
     mut job: Job<'_, A>,
-    entry: &Connection<A>,
+    entry: &Connection<A, S>,
     server: B,
     route: &Route,
 ) -> Result<Sent, DropReason> {

@@ -5,6 +5,21 @@
 use super::*;
 
 #[test]
+fn a_server_of_another_family_cannot_see_the_client_itself() {
+    let client: Endpoint<Ipv6Addr> = Endpoint::new(Ipv6Addr::LOCALHOST, 1);
+    let method = Method::Nat;
+    let conn = Conn::<Ipv6Addr, Ipv4Addr>::plain(
+        Protocol::Tcp,
+        method,
+        client,
+        client,
+        end(4, 80),
+        CLIENT_ISN,
+    );
+    assert_eq!(conn, None);
+}
+
+#[test]
 fn nat_shows_the_client_itself() {
     let conn = Conn::<Ipv4Addr, Ipv4Addr>::plain(
         Protocol::Tcp,
@@ -13,7 +28,8 @@ fn nat_shows_the_client_itself() {
         end(2, 80),
         end(4, 80),
         CLIENT_ISN,
-    );
+    )
+    .unwrap();
     assert_eq!(conn.local, conn.client);
     assert_eq!((conn.isn_delta, conn.mss_lower), (0, 0));
     assert!(!conn.has_toa() && !conn.strips_timestamps());

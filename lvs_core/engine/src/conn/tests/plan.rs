@@ -215,7 +215,8 @@ fn nat_leaves_tcp_alone_once_the_server_has_answered() {
         end(2, 80),
         end(4, 80),
         CLIENT_ISN,
-    );
+    )
+    .unwrap();
     let syn = from_client(SYN, 0, 0, 0);
     let asked = run(&conn, &[syn]);
     let edit = conn.plan_in(asked, SYN, &KINDS).tcp.unwrap();
