@@ -74,6 +74,18 @@ test_counters_are_exact() {
     same "1 1" "$(adm -Ln --stats --exact -t "$vip:80" | awk '$1 == "->" && $2 ~ /:80/ {print $3}' | xargs)" "connections of each server"
 }
 
+test_a_route_that_changes_is_followed() {
+    local before; before=$(drops no_route)
+    adm -e -t "$vip:80" -r "$s2:80" --fullnat -w 0
+    has "$(get)" '^s1 '
+    ip -n director route add unreachable "$S1/$BITS"
+    refused . get --max-time 2
+    at_least $((before + 1)) "$(drops no_route)"
+    ip -n director route del unreachable "$S1/$BITS"
+    has "$(get)" '^s1 '
+    adm -e -t "$vip:80" -r "$s2:80" --fullnat -w 1
+}
+
 test_a_large_page_and_a_large_upload() {
     head -c 3000000 /dev/urandom >"$TMP/s1/www/big"; cp "$TMP/s1/www/big" "$TMP/s2/www/big"
     in_ns client curl -sS --max-time 60 -o "$TMP/got" "http://$vip/big"

@@ -21,7 +21,7 @@ forget() { ip -n client "-${IP#v}" route flush cache; ip -n s1 "-${IP#v}" route 
 up() {
     background s1 receiver sh -c "socat -u tcp${IP#v}-listen:9000,reuseaddr - | sha256sum"
     wait_for listens s1 tcp 9000
-    in_ns client socat -u "$TMP/data" "tcp:$vip:9000"
+    in_ns client timeout 40 socat -u "$TMP/data" "tcp:$vip:9000"
     wait_for gone "$(pid_of receiver)"
     same "$(cat "$TMP/sum")" "$(cat "$TMP/receiver.log")"
 }
