@@ -7,9 +7,10 @@ use super::{Forward, Sent};
 use crate::{conns::Connection, family::Family, packet::Job};
 use lvs_engine::{
     conn::{Conn, Snapshot, ToaKinds},
-    drop_reason::DropReason,
+    drop_reason::{DropReason, Event},
 };
-use lvs_kapi::route::Query;
+use lvs_kapi::{route::Query, skb::Packet};
+use lvs_wire::addr::Family as AnyFamily;
 
 pub(super) struct Translate;
 
@@ -23,11 +24,18 @@ impl Forward for Translate {
         let (conn, cx) = (&entry.conn, job.cx);
         let mut plan = conn.plan_in(snapshot, job.head.flags(), &ToaKinds::DEFAULT);
         plan.ttl = job.place.hop();
-        let grows = if conn.inserts_toa(snapshot) {
+        let mut grows = if conn.inserts_toa(snapshot) {
             u32::from(Conn::<C, S>::TOA_LEN)
         } else {
             0
         };
+        if grows != 0 && is_at_the_floor::<C>(&job.packet, grows) {
+            if let Some(edit) = &mut plan.tcp {
+                edit.toa = None;
+            }
+            cx.ns.happened(Event::ToaNoRoom);
+            grows = 0;
+        }
         let query = Query {
             destination: conn.real.addr,
             source: conn.local.addr,
@@ -39,4 +47,14 @@ impl Forward for Translate {
         });
         sent.ok_or(DropReason::NoRoute)?
     }
+}
+
+/// Whether a packet that becomes `grows` bytes longer would pass the least MTU
+/// of IPv6 no more: its sender may have been told that one, and goes no lower.
+#[inline]
+fn is_at_the_floor<A: Family>(packet: &Packet, grows: u32) -> bool {
+    let floor = u32::from(A::MIN_MTU);
+    A::FAMILY == AnyFamily::V6
+        && packet.fits::<A>(floor)
+        && !packet.fits::<A>(floor.saturating_sub(grows))
 }
