@@ -105,7 +105,7 @@ test_a_service_for_a_mark() {
     { adm -A -f 9 $six -s rr; adm -P -f 9 $six -z "$LIP2"; adm -a -f 9 $six -r "$s2:0" --fullnat; }
     has "$(said)" "^s1 $LIP1 [0-9]+ $S1 7000$"
     in_ns director nft -f - <<'NFT'
-table inet mark {
+table inet marks {
     chain in {
         type filter hook prerouting priority mangle;
         tcp dport 7000 meta mark set 9

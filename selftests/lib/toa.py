@@ -34,7 +34,6 @@ def network():
         toa_in
     """)
     mac = mac_of("balancer", "eth0").hex(":")
-    sh(f"ip -n server addr add {SERVER6}/64 dev eth0 nodad")
     for lip in (LIP, LIP2, LIP6):
         sh(f"ip -n server neigh add {lip} lladdr {mac} dev eth0 nud permanent")
 
