@@ -3,6 +3,7 @@
 //! A packet of a connection: its state, its headers, its way.
 
 use super::{
+    head::Head,
     method::{self, Sent},
     request, reset, Context, Job,
 };
@@ -196,8 +197,11 @@ impl<A: Family> Job<'_, A> {
         self.check(mtu.saturating_add(old).saturating_sub(new), grows)?;
         // CAST: The low half is as random.
         let id = random::u32() as u16;
+        let Head {
+            l4, dont_fragment, ..
+        } = *self.head;
         self.packet
-            .translate::<A, B>(self.traits, self.head.l4, plan, mtu, id)
+            .translate::<A, B>(self.traits, l4, plan, mtu, id, dont_fragment)
             .map_err(reason)
     }
 }

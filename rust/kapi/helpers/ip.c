@@ -156,12 +156,18 @@ struct sk_buff *lvs_alloc_skb(u16 family, unsigned int headroom, unsigned int le
 	return skb;
 }
 
+/* 0 for a packet that came whole. */
+u16 lvs_skb_largest_fragment(const struct sk_buff *skb, u16 family)
+{
+	return family == AF_INET ? IPCB(skb)->frag_max_size : IP6CB(skb)->frag_max_size;
+}
+
 /* A datagram that came in pieces leaves in pieces, none larger than the
  * largest that came (ip_exceeds_mtu() has the same rule).
  */
 bool lvs_skb_fits(const struct sk_buff *skb, u16 family, unsigned int mtu)
 {
-	u16 largest = family == AF_INET ? IPCB(skb)->frag_max_size : IP6CB(skb)->frag_max_size;
+	u16 largest = lvs_skb_largest_fragment(skb, family);
 
 	if (largest)
 		return largest <= mtu;
@@ -278,14 +284,19 @@ void lvs_learn_mtu(struct net *net, struct sk_buff *skb, u16 family, unsigned in
 }
 
 /* The headers are of the other family now. What was noted of the old ones is
- * void, and a big packet is cut by other rules.
+ * void, but for how large fragments may be (0: as the link allows); and a big
+ * packet is cut by other rules.
  */
-void lvs_skb_family_changed(struct sk_buff *skb, u16 family)
+void lvs_skb_family_changed(struct sk_buff *skb, u16 family, u16 fragment)
 {
 	struct skb_shared_info *info = skb_shinfo(skb);
 
 	skb->protocol = family == AF_INET ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
 	memset(skb->cb, 0, max(sizeof(struct inet_skb_parm), sizeof(struct inet6_skb_parm)));
+	if (family == AF_INET)
+		IPCB(skb)->frag_max_size = fragment;
+	else
+		IP6CB(skb)->frag_max_size = fragment;
 	if (!skb_is_gso(skb))
 		return;
 	if (info->gso_type & (SKB_GSO_TCPV4 | SKB_GSO_TCPV6)) {

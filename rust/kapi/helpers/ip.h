@@ -36,6 +36,7 @@ bool lvs_address_is_unicast(struct net *net, u16 family, const void *addr);
 bool lvs_tcp_port_is_taken(struct net *net, u16 family, const void *raddr, __be16 rport,
 			   const void *laddr, u16 lport);
 struct sk_buff *lvs_alloc_skb(u16 family, unsigned int headroom, unsigned int len, gfp_t flags);
+u16 lvs_skb_largest_fragment(const struct sk_buff *skb, u16 family);
 bool lvs_skb_fits(const struct sk_buff *skb, u16 family, unsigned int mtu);
 u16 lvs_skb_checksum_icmp(struct sk_buff *skb, u16 family, unsigned int offset);
 bool lvs_skb_defragment(struct net *net, struct sk_buff *skb, u16 family, u32 user);
@@ -44,7 +45,7 @@ void lvs_defrag_disable(struct net *net, u16 family);
 void lvs_skb_answer(struct sk_buff *skb, u16 family, enum lvs_answer answer, u32 info);
 void lvs_learn_mtu(struct net *net, struct sk_buff *skb, u16 family, unsigned int offset,
 		   u8 protocol, u32 mtu);
-void lvs_skb_family_changed(struct sk_buff *skb, u16 family);
+void lvs_skb_family_changed(struct sk_buff *skb, u16 family, u16 fragment);
 u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset);
 bool lvs_skb_cut(struct sk_buff *skb, unsigned int len);
 void lvs_send(struct net *net, struct sk_buff *skb, u16 family, struct dst_entry *dst);

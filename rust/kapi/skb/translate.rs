@@ -6,6 +6,7 @@
 use super::{rewrite::shift, Packet, RewriteError, Rewritten, Traits, Unavailable, L4};
 use crate::bindings;
 use lvs_wire::{
+    addr::Family,
     csum::Sum,
     ip::Network,
     rewrite::{
@@ -22,7 +23,9 @@ impl Packet {
     ///
     /// `traits` are the packet's own, `mtu` that of the link it will leave by:
     /// the segments of a GSO packet that grow beyond it become smaller. `id` is
-    /// for an IPv4 header that needs one, a fresh one each time.
+    /// for an IPv4 header that needs one, a fresh one each time. Unless its
+    /// header says `dont_fragment`, an IPv4 packet leaves in fragments that
+    /// every link of IPv6 takes (RFC 7915 section 4).
     ///
     /// # Errors
     ///
@@ -34,6 +37,7 @@ impl Packet {
         plan: &Plan<New>,
         mtu: u32,
         id: u16,
+        dont_fragment: bool,
     ) -> Result<Rewritten, RewriteError> {
         if traits.is_fraglist() {
             return Err(RewriteError::FragmentList);
@@ -57,6 +61,14 @@ impl Packet {
         }
         // CAST: 20 at most, and 40.
         let room = translate::room::<Old, New>() as u32;
+        // What may be fragmented is: its sender may not heed the path MTU of
+        // IPv6, where no router does it, and cannot count a fragment header.
+        // A GSO packet's segments are cut by the kernel where they have to be.
+        let came_whole = self.came_whole::<Old>();
+        let fragment = match New::FAMILY {
+            Family::V6 if !(came_whole && dont_fragment) && !traits.is_gso() => New::MIN_MTU,
+            _ => 0,
+        };
         let (wider, narrower) = (grow.max(0) as u32, grow.min(0).unsigned_abs());
         let front = room.wrapping_add(wider);
         self.own_info()?;
@@ -66,6 +78,7 @@ impl Packet {
         let extra = Extra {
             id,
             aggregate: traits.is_gso(),
+            fragmented: !came_whole,
         };
         let new = translate::translate::<Old, New>(headers, place, plan, options.as_ref(), extra)
             .map_err(RewriteError::Translation)?;
@@ -82,7 +95,7 @@ impl Packet {
                 bindings::lvs_skb_move_checksum_start(self.as_ptr(), grow.wrapping_neg());
             }
         }
-        self.is_of_family::<New>(New::HEADER_LEN);
+        self.is_of_family::<New>(fragment);
         if new.needs_udp_checksum {
             self.finish_udp(plan)?;
         }
@@ -129,7 +142,7 @@ impl Packet {
         if !whole {
             return Err(RewriteError::Unavailable);
         }
-        self.is_of_family::<New>(New::HEADER_LEN);
+        self.is_of_family::<New>(0);
         Ok(())
     }
 
@@ -146,14 +159,22 @@ impl Packet {
         Ok(self.writable(len.wrapping_add(by))?)
     }
 
-    /// The headers are those of `A` now, as long as `transport` says.
-    fn is_of_family<A: Network>(&mut self, transport: usize) {
+    /// The IP header is one of `A` now; fragments are no larger than
+    /// `fragment`, if that is not 0.
+    fn is_of_family<A: Network>(&mut self, fragment: u16) {
         // CAST: 40 at most.
         // SAFETY: Owned by the type invariant, data at the IP header.
         unsafe {
-            bindings::lvs_skb_family_changed(self.as_ptr(), A::FAMILY.af());
-            bindings::lvs_skb_rewritten(self.as_ptr(), transport as u32);
+            bindings::lvs_skb_family_changed(self.as_ptr(), A::FAMILY.af(), fragment);
+            bindings::lvs_skb_rewritten(self.as_ptr(), A::HEADER_LEN as u32);
         }
+    }
+
+    /// Whether the packet has not been collected from fragments.
+    fn came_whole<A: Network>(&self) -> bool {
+        // SAFETY: Owned by the type invariant; the control block is IP's.
+        let largest = unsafe { bindings::lvs_skb_largest_fragment(self.as_ptr(), A::FAMILY.af()) };
+        largest == 0
     }
 
     /// Makes the checksum that a datagram never had.

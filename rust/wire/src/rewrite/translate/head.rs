@@ -84,7 +84,7 @@ impl<A: Network> Head<A> {
         }
         let len = self.length_field(extra.aggregate)?;
         let addresses = match A::FAMILY {
-            Family::V4 => self.write_v4(place, len, extra.id),
+            Family::V4 => self.write_v4(place, len, extra),
             Family::V6 => self.write_v6(place, len),
         };
         let rest = addresses.and_then(|rest| self.src.write_prefix(rest));
@@ -95,10 +95,11 @@ impl<A: Network> Head<A> {
 
     /// What precedes the addresses; gives what is behind that.
     #[inline]
-    fn write_v4<'a>(&self, place: &'a mut [u8], len: u16, id: u16) -> Option<&'a mut [u8]> {
+    fn write_v4<'a>(&self, place: &'a mut [u8], len: u16, extra: Extra) -> Option<&'a mut [u8]> {
         // An identification is for reassembly (RFC 6864).
         let (flags, id) = match len {
-            1..=MAX_FRAGMENTABLE => (0, id),
+            1..=MAX_FRAGMENTABLE => (0, extra.id),
+            _ if extra.fragmented => (0, extra.id),
             _ => (0x40, 0),
         };
         let ([l0, l1], [i0, i1]) = (len.to_be_bytes(), id.to_be_bytes());

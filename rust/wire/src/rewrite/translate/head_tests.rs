@@ -111,6 +111,7 @@ fn nothing_is_written_where_there_is_no_room() {
     let extra = Extra {
         id: 1,
         aggregate: false,
+        fragmented: false,
     };
     let v4 = head.between(Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST);
     for n in 0..40 {

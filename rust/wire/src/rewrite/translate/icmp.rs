@@ -102,6 +102,7 @@ pub fn translate_error<Old: Network, New: Network>(
     let extra = |id| Extra {
         id,
         aggregate: true,
+        fragmented: false,
     };
     outer.write(parts.outer, extra(id))?;
     embedded.write(parts.embedded, extra(0))?;

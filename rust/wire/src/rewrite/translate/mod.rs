@@ -54,6 +54,9 @@ pub struct Extra {
     /// The packet is cut into segments before it leaves (GSO): a length that
     /// does not fit its field is written as 0 (BIG TCP).
     pub aggregate: bool,
+    /// The packet came in fragments and may leave in fragments: an IPv4 header
+    /// allows that, whatever the length (RFC 7915 section 5.1.1).
+    pub fragmented: bool,
 }
 
 /// What has become of a packet.
@@ -110,7 +113,8 @@ pub const fn room<Old: Network, New: Network>() -> usize {
 ///
 /// Traffic class and TTL are kept, the latter less a step of the plan. Options
 /// of IPv4 are left out, and so are the extension headers and the flow label of
-/// IPv6. IPv4 packets of up to 1260 bytes may be fragmented, longer ones not.
+/// IPv6. IPv4 packets of up to 1260 bytes may be fragmented, longer ones not,
+/// unless they are [`Extra::fragmented`].
 /// The transport's checksum is updated: what was wrong stays wrong.
 ///
 /// # Errors
@@ -127,7 +131,7 @@ pub const fn room<Old: Network, New: Network>() -> usize {
 /// let place = Place { l4_offset: 40, transport: Transport::Udp, csum: CsumState::None };
 /// let end = |last, port| Endpoint::new(Ipv4Addr::new(192, 0, 2, last), port);
 /// let plan = Plan { src: end(1, 1024), dst: end(2, 53), ttl: TtlStep::Decrement, tcp: None };
-/// let extra = Extra { id: 7, aggregate: false };
+/// let extra = Extra { id: 7, aggregate: false, fragmented: false };
 /// let done = translate::<Ipv6Addr, Ipv4Addr>(&mut packet, place, &plan, None, extra).unwrap();
 /// let header = ipv4::Header::parse(&packet[done.start..]).unwrap();
 /// assert!(header.checksum_ok());

@@ -17,6 +17,7 @@ use crate::testing::*;
 pub(super) const EXTRA: Extra = Extra {
     id: 0x0707,
     aggregate: false,
+    fragmented: false,
 };
 
 pub(super) fn place(l4_offset: usize, transport: Transport) -> Place {

@@ -198,6 +198,25 @@ fn lengths_are_those_of_the_other_family() {
 }
 
 #[test]
+fn what_came_in_fragments_may_leave_in_fragments() {
+    let whole = |payload_len: u16, fragmented: bool| {
+        let extra = Extra {
+            fragmented,
+            ..EXTRA
+        };
+        request(
+            |p| p[4..6].copy_from_slice(&payload_len.to_be_bytes()),
+            extra,
+        )
+        .map(|p| p[4..8].to_vec())
+    };
+    for len in [33, 1248, 1249, 65523] {
+        assert_eq!(whole(len, true).unwrap(), [7, 7, 0, 0], "{len} bytes");
+    }
+    assert_eq!(whole(1249, false).unwrap(), [0, 0, 0x40, 0]);
+}
+
+#[test]
 fn a_length_never_wraps() {
     assert_eq!(grown(None, 20), Ok(None));
     assert_eq!(grown(Some(8), 20), Ok(Some(28)));
