@@ -13,7 +13,7 @@ use lvs_wire::{
         icmp::ErrorPlan,
         options::ToaOutcome,
         translate::{self, icmp, Extra},
-        Place, Plan,
+        Place, Plan, Transport,
     },
 };
 
@@ -102,7 +102,8 @@ impl Packet {
         let longer = i32::from(New::HEADER_LEN as i16)
             .wrapping_sub(i32::try_from(l4.offset).unwrap_or(0))
             .wrapping_add(grow);
-        if longer > 0 {
+        // Datagrams are as long as they are: the kernel fragments those.
+        if longer > 0 && matches!(l4.transport, Transport::Tcp) {
             let place = Place {
                 l4_offset: New::HEADER_LEN,
                 ..place
