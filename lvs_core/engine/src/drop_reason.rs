@@ -92,9 +92,6 @@ counted! {
         /// Untranslatable.
         NoCounterpart = "no_counterpart",
             "An ICMP error that cannot be said in the other IP version, between an IPv6 client and an IPv4 server.";
-        /// List of packets.
-        FragmentList = "fragment_list",
-            "A list of packets (rx-gro-list) for a server of the other IP version: turn rx-gro-list off on the device.";
         /// Too long.
         TooLong = "too_long",
             "The packet would pass 65535 bytes after it was rewritten.";

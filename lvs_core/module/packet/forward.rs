@@ -260,7 +260,6 @@ pub(super) fn reason(error: RewriteError) -> DropReason {
         }
         RewriteError::Translation(translate::Error::NoCounterpart) => DropReason::NoCounterpart,
         RewriteError::Translation(_) => DropReason::BadHeader,
-        RewriteError::FragmentList => DropReason::FragmentList,
     }
 }
 

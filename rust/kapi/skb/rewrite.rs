@@ -25,8 +25,6 @@ pub enum RewriteError {
     Header(rewrite::Error),
     /// What it says cannot be said in the other family.
     Translation(rewrite::translate::Error),
-    /// The packets of a list (`rx-gro-list`) cannot change their family.
-    FragmentList,
 }
 
 impl From<Unavailable> for RewriteError {

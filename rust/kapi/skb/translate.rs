@@ -27,6 +27,10 @@ impl Packet {
     /// header says `dont_fragment`, an IPv4 packet leaves in fragments that
     /// every link of IPv6 takes (RFC 7915 section 4).
     ///
+    /// A list of packets (`rx-gro-list`) becomes an ordinary GSO packet: the
+    /// kernel, told that its segments are not to be trusted, cuts it anew, and
+    /// makes every checksum.
+    ///
     /// # Errors
     ///
     /// The packet is to be dropped then: it may have been changed in part.
@@ -39,9 +43,6 @@ impl Packet {
         id: u16,
         dont_fragment: bool,
     ) -> Result<Rewritten, RewriteError> {
-        if traits.is_fraglist() {
-            return Err(RewriteError::FragmentList);
-        }
         let place = Place {
             l4_offset: l4.offset,
             transport: l4.transport,
