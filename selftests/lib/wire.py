@@ -18,7 +18,7 @@ from packet6 import Icmp6, Packet6
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 CSUM_OFFSET = {6: 16, 17: 6, 58: 2}  # in the L4 header
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
-VNET_NEEDS_CSUM, VNET_DATA_VALID, VNET_GSO_TCPV4, VNET_GSO_TCPV6 = 1, 2, 1, 4
+VNET_NEEDS_CSUM, VNET_DATA_VALID, VNET_GSO_TCPV4, VNET_GSO_TCPV6, VNET_GSO_UDP_L4 = 1, 2, 1, 4, 5
 PATIENCE = 20.0  # seconds that something which must come may take under emulation
 CLONE_NEWNET = 0x40000000
 
@@ -69,7 +69,7 @@ class End:
 
     def send(self, packet, gso_size=0, partial=False):
         """Sends a packet or bytes. With `partial` the L4 checksum is left to the device (CHECKSUM_PARTIAL);
-        `gso_size` makes it one big TCP packet of segments that size."""
+        `gso_size` makes it one big packet of segments that size."""
         data = packet if isinstance(packet, bytes) else packet.build()
         vnet = bytes(10)
         if partial or gso_size:
@@ -78,10 +78,13 @@ class End:
             pseudo_sum = ~checksum(pseudo(packet.src, packet.dst, proto, len(data) - head)) & 0xFFFF
             data = data[:at] + struct.pack("!H", pseudo_sum) + data[at + 2:]
             hdr_len = 14 + head + ((data[head + 12] >> 4) * 4 if proto == 6 else 8)
-            gso = VNET_GSO_TCPV4 if self.kind is Packet else VNET_GSO_TCPV6
+            gso = self.gso_type(proto)
             vnet = struct.pack("<BBHHHH", VNET_NEEDS_CSUM, gso if gso_size else 0, hdr_len, gso_size,
                                14 + head, CSUM_OFFSET[proto])
         self.sock.send(vnet + self.ether + data)
+
+    def gso_type(self, proto):
+        return VNET_GSO_UDP_L4 if proto == 17 else VNET_GSO_TCPV4 if self.kind is Packet else VNET_GSO_TCPV6
 
     def _next(self, deadline):
         left = deadline - time.monotonic()
@@ -92,6 +95,8 @@ class End:
         partial = bool(flags & VNET_NEEDS_CSUM)
         p = self.kind.parse(data[24:], partial=partial)
         p.partial, p.gso_size = partial, gso_size if gso_type else 0
+        if gso_type and gso_type & 0x7F != self.gso_type(p.proto):  # without ECN
+            p.problems.append(f"GSO type {gso_type}")
         if partial and not isinstance(p.l4, bytes):
             head = p.header_len
             if (start, offset) != (14 + head, CSUM_OFFSET[p.proto]):
