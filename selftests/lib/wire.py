@@ -97,6 +97,7 @@ class End:
         p.partial, p.gso_size = partial, gso_size if gso_type else 0
         if gso_type and gso_type & 0x7F != self.gso_type(p.proto):  # without ECN
             p.problems.append(f"GSO type {gso_type}")
+        p.raw = finished(data[24:], start - 14, offset) if partial else data[24:]
         if partial and not isinstance(p.l4, bytes):
             head = p.header_len
             if (start, offset) != (14 + head, CSUM_OFFSET[p.proto]):
@@ -137,6 +138,12 @@ class End:
     def drain(self):
         while select.select([self.sock], [], [], 0)[0]:
             self.sock.recv(70000)
+
+
+def finished(data, start, offset):
+    """The packet when a device has done what was left to it: the checksum of all from `start` on."""
+    at = start + offset
+    return data[:at] + struct.pack("!H", checksum(data[start:])) + data[at + 2:]
 
 
 def is_mark(p):

@@ -39,7 +39,7 @@ static int gso_type(const struct sk_buff *skb, const struct lvs_outer *outer)
 
 	switch (outer->tunnel) {
 	case LVS_TUNNEL_GUE:
-		type = outer->checksum ? SKB_GSO_UDP_TUNNEL_CSUM : SKB_GSO_UDP_TUNNEL;
+		type |= outer->checksum ? SKB_GSO_UDP_TUNNEL_CSUM : SKB_GSO_UDP_TUNNEL;
 		return type | (remote_checksum(skb, outer) ? SKB_GSO_TUNNEL_REMCSUM : 0);
 	case LVS_TUNNEL_GRE:
 		return outer->checksum ? SKB_GSO_GRE_CSUM : SKB_GSO_GRE;
@@ -100,6 +100,9 @@ static void push_gre(struct sk_buff *skb, const struct lvs_outer *outer)
 
 static void push_ip(struct net *net, struct sk_buff *skb, const struct lvs_outer *outer, u8 protocol)
 {
+	/* That a router met congestion stays inside. */
+	u8 dsfield = INET_ECN_encapsulate(outer->dsfield, outer->dsfield);
+
 	if (outer->family == AF_INET) {
 		struct iphdr *ip = skb_push(skb, sizeof(*ip));
 
@@ -107,7 +110,7 @@ static void push_ip(struct net *net, struct sk_buff *skb, const struct lvs_outer
 		*ip = (struct iphdr){
 			.version = 4,
 			.ihl = sizeof(*ip) >> 2,
-			.tos = outer->dsfield,
+			.tos = dsfield,
 			.frag_off = outer->dont_fragment ? htons(IP_DF) : 0,
 			.ttl = outer->ttl,
 			.protocol = protocol,
@@ -121,7 +124,7 @@ static void push_ip(struct net *net, struct sk_buff *skb, const struct lvs_outer
 		struct ipv6hdr *ip = skb_push(skb, sizeof(*ip));
 
 		skb_reset_network_header(skb);
-		ip6_flow_hdr(ip, outer->dsfield, 0);
+		ip6_flow_hdr(ip, dsfield, 0);
 		ip->nexthdr = protocol;
 		ip->hop_limit = outer->ttl;
 		ip->saddr = *(const struct in6_addr *)outer->saddr;

@@ -15,7 +15,7 @@ use lvs_kapi::{
     route::{Query, Route},
     skb::{Outer, Rewritten, Wrapping},
 };
-use lvs_wire::addr::AnyAddr;
+use lvs_wire::{addr::AnyAddr, ip::TtlStep};
 
 pub(super) struct Tunnel;
 
@@ -66,12 +66,16 @@ fn wrap<A: Family, S: Family, B: Family>(
     // address.
     job.check(route.mtu().saturating_sub(tunnel.overhead(B::FAMILY)), 0)?;
     let no_memory = |_| DropReason::NoMemory;
-    job.packet.cross::<A>(job.place.hop()).map_err(no_memory)?;
+    let hop = job.place.hop();
+    job.packet.cross::<A>(hop).map_err(no_memory)?;
     let outer = Outer {
         source: route.source::<B>(),
         destination: server,
         dsfield: job.packet.dsfield::<A>(),
-        ttl: job.head.ttl,
+        ttl: match hop {
+            TtlStep::Decrement => job.head.ttl.saturating_sub(1),
+            TtlStep::Keep => job.head.ttl,
+        },
         dont_fragment: job.head.dont_fragment && A::LEN == 4 && cx.ns.settings.pmtu_disc(),
     };
     job.packet
