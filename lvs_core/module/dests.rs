@@ -3,7 +3,10 @@
 //! Destinations: the servers of a service.
 
 use crate::stats::Stats;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{
+    fence, AtomicBool, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     conn::{Activity, DestStatus, Method},
@@ -225,12 +228,22 @@ impl Dest {
         // Kept for the next packet; without memory, looked up again.
         if let Ok(route) = rcu::Boxed::new(route, Gfp::Atomic) {
             self.route.replace(Some(route));
+            // Who takes it out of service, or the namespace down, forgets the
+            // route after having said so: one of both sees the other.
+            let is_wanted = net.is_alive() && self.status().available;
+            if !is_wanted {
+                self.forget_route();
+            }
         }
         Some(result)
     }
 
-    /// Forgets the way there.
+    /// Forgets the way there: a route of IPv6 may keep its device from going
+    /// away. Any context.
     pub(crate) fn forget_route(&self) {
+        // ORDERING: Why it is to be forgotten is seen by `with_route` unless
+        // that keeps its route before.
+        fence(SeqCst);
         self.route.replace(None);
     }
 }

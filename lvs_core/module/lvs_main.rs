@@ -10,6 +10,7 @@
 mod conns;
 mod control;
 mod dests;
+mod devices;
 mod expiry;
 mod family;
 mod hash;
@@ -26,7 +27,7 @@ mod templates;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::prelude::*;
-use lvs_kapi::{netns, rcu};
+use lvs_kapi::{netns, notifier::DeviceNotifier, rcu};
 
 module! {
     type: Lvs,
@@ -41,6 +42,7 @@ module! {
 /// that it has queued.
 struct Lvs {
     _control: control::Control,
+    _devices: DeviceNotifier<devices::Devices>,
     _namespaces: netns::Registration<ns::Ns>,
     _v4: family::Cache<Ipv4Addr, Ipv4Addr>,
     _v6: family::Cache<Ipv6Addr, Ipv6Addr>,
@@ -60,6 +62,7 @@ impl kernel::Module for Lvs {
         // The families first: whether `ip_vs` is loaded shows there.
         let control = control::Control::new()?;
         let namespaces = ns::NS.register()?;
+        let devices = DeviceNotifier::new()?;
         pr_info!(
             "loaded; a connection takes {} bytes, with IPv6 {}\n",
             lvs_table::Cache::<conns::Connection<Ipv4Addr>>::ENTRY_SIZE,
@@ -67,6 +70,7 @@ impl kernel::Module for Lvs {
         );
         Ok(Self {
             _control: control,
+            _devices: devices,
             _namespaces: namespaces,
             _v4: v4,
             _v6: v6,

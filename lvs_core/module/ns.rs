@@ -285,6 +285,11 @@ impl NetState for Ns {
         control::attach(state, at)
     }
 
+    fn pre_exit(state: &Arc<Self>, _net: &Net) {
+        // Devices are waited for before it is our turn to exit.
+        state.services.forget_routes(&rcu::ReadLock::new());
+    }
+
     fn exit(state: Arc<Self>, _net: &Net) {
         let (hooks, expiry) = {
             let mut running = state.running.lock();

@@ -100,6 +100,17 @@ impl Services {
         self.find(key).ok_or(ConfigError::ServiceUnknown)
     }
 
+    /// Forgets the ways to all servers. Any context: it is also asked for with
+    /// locks held that must not be waited for with ours.
+    pub(crate) fn forget_routes(&self, rcu: &ReadLock) {
+        let lists = self.buckets.iter().filter_map(|bucket| bucket.read(rcu));
+        for service in lists.flat_map(|list| list.iter()) {
+            for dest in service.dests(rcu) {
+                dest.forget_route();
+            }
+        }
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.lists.lock().services.len()

@@ -31,4 +31,11 @@ impl Net {
     pub(crate) fn as_ptr(&self) -> *mut bindings::net {
         self.0.get()
     }
+
+    /// Whether somebody still uses it: if so, what this CPU has written so far
+    /// is seen when it goes away. Any context.
+    pub fn is_alive(&self) -> bool {
+        // SAFETY: Live behind the reference.
+        unsafe { bindings::lvs_net_is_alive(self.as_ptr()) }
+    }
 }

@@ -8,6 +8,15 @@ void *lvs_net_generic(const struct net *net, unsigned int id)
 	return net_generic(net, id);
 }
 
+/* What was written before is seen by who makes the namespace go away, if it is
+ * alive here: the count falls to 0 before anything of it is taken down.
+ */
+bool lvs_net_is_alive(const struct net *net)
+{
+	smp_mb();
+	return check_net(net);
+}
+
 struct net *lvs_dev_net(const struct net_device *dev)
 {
 	return dev_net(dev);

@@ -11,6 +11,7 @@
 
 void *lvs_net_generic(const struct net *net, unsigned int id);
 struct net *lvs_dev_net(const struct net_device *dev);
+bool lvs_net_is_alive(const struct net *net);
 int lvs_dev_ifindex(const struct net_device *dev);
 struct nlattr *lvs_nla_nest_start(struct sk_buff *skb, int attrtype);
 struct nlattr *lvs_nla_nest_start_noflag(struct sk_buff *skb, int attrtype);
