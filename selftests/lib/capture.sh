@@ -5,8 +5,9 @@
 # capture NAME NS DEV FILTER: tcpdump into $TMP/NAME.pcap until captured is called. Returns when it really listens.
 # UDP to port 9 is let in besides the filter: it is the mark by which captured knows that it has seen everything.
 capture() {
-    in_ns "$2" tcpdump -i "$3" -n -U --immediate-mode -s 0 -w "$TMP/$1.pcap" "($4) or udp port 9" >/dev/null 2>"$TMP/$1.err" 3>&- &
-    printf '%s %s %s' $! "$2" "$3" >"$TMP/$1.capture"
+    # Not in_ns: a function in the background is a shell, and that would be killed instead of tcpdump.
+    nsenter --net="/run/netns/$2" tcpdump -i "$3" -n -U --immediate-mode -s 0 -w "$TMP/$1.pcap" "($4) or udp port 9" >/dev/null 2>"$TMP/$1.err" 3>&- &
+    printf '%s %s %s\n' $! "$2" "$3" >"$TMP/$1.capture"
     wait_for says 'listening on' "$TMP/$1.err"
 }
 

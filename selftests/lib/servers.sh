@@ -37,7 +37,8 @@ get() { in_ns client curl -sS --max-time 20 "$@" "http://$vip/"; }
 # background NS NAME COMMAND...: runs it in the namespace with its output in $TMP/NAME.log; its pid is in $TMP/NAME.pid.
 background() {
     local ns=$1 name=$2; shift 2
-    in_ns "$ns" setsid "$@" >"$TMP/$name.log" 2>&1 </dev/null 3>&- &
+    # Not in_ns: a function in the background is a shell, and the pid would be that one's.
+    nsenter --net="/run/netns/$ns" setsid "$@" >"$TMP/$name.log" 2>&1 </dev/null 3>&- &
     printf '%s' $! >"$TMP/$name.pid"
 }
 pid_of() { cat "$TMP/$1.pid"; }
