@@ -9,19 +9,20 @@ lvs_in() { loaded lvs || modprobe lvs; }
 toa_in() { loaded toa || modprobe toa; }
 stock_in() { loaded ip_vs || modprobe -i ip_vs; }
 
-# modules_out: both products and stock leave; refusing to is a failure. Services would hold them, in any namespace.
+# modules_out: both products and stock leave; refusing to is a failure. Services would hold them, in any namespace. One that was
+# deleted goes in its own time, and holds them until then.
 modules_out() {
     local m ns
     if loaded lvs || loaded ip_vs; then
         for ns in $(ip netns list | awk '{print $1}'); do in_ns "$ns" ipvsadm -C; done
     fi
     for m in toa lvs; do
-        ! loaded $m || rmmod $m || fail "rmmod $m failed"
+        ! loaded $m || wait_for rmmod $m
     done
     if loaded ip_vs; then
         # Each scheduler holds ip_vs, and the last user of a module goes first.
         for m in $(lsmod | awk '/^ip_vs_/ {print $1}'); do rmmod "$m"; done
-        rmmod ip_vs || fail "rmmod ip_vs failed"
+        wait_for rmmod ip_vs
     fi
 }
 
