@@ -8,7 +8,7 @@ setup() { topology; }
 test_lvs_is_refused_while_ip_vs_is_loaded() {
     stock_in
     refused . modprobe lvs
-    ! loaded lvs
+    not loaded lvs
     has "$(dmesg | tail -n 5)" 'lvs:.*ip_vs'
     rmmod ip_vs
 }
@@ -16,7 +16,7 @@ test_lvs_is_refused_while_ip_vs_is_loaded() {
 test_and_ip_vs_while_lvs_is() {
     lvs_in
     refused . modprobe -i ip_vs
-    ! loaded ip_vs
+    not loaded ip_vs
     has "$(dmesg | tail -n 5)" 'lvs:.*ip_vs'
     rmmod lvs
 }

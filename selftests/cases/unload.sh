@@ -10,7 +10,8 @@ setup() {
     head -c 100000000 /dev/zero >"$TMP/s1/www/big"
 }
 
-configure() { both services; }
+# configure: the module anew, as local addresses outlive services.
+configure() { modules_out; lvs_in; both services; }
 services() {
     service -t 80 "$s1:80"
     service -u 5000 "$s1:5000"
@@ -31,16 +32,16 @@ test_once_services_hold_it() {
 }
 
 test_a_connection_does_not_hold_it() {
-    lvs_in; stock -C; configure
+    configure
     get >/dev/null
     at_least 1 "$(conns)"
     stock -C
     rmmod lvs
-    ! loaded lvs
+    not loaded lvs
 }
 
 test_under_transfers() {
-    lvs_in; configure; load
+    configure; load
     stock -C
     rmmod lvs
     pkill -P "$(pid_of load)" curl || true
@@ -49,11 +50,11 @@ test_under_transfers() {
 
 test_once_again_and_again() {
     local i
-    for i in 1 2 3; do lvs_in; configure; both get >/dev/null; stock -C; rmmod lvs; done
+    for i in 1 2 3; do configure; both get >/dev/null; stock -C; rmmod lvs; done
 }
 
 test_once_toa_under_transfers() {
-    lvs_in; configure; toa_in; load
+    configure; toa_in; load
     local i before
     for i in 1 2 3; do
         rmmod toa; toa_in
@@ -66,7 +67,7 @@ test_once_toa_under_transfers() {
 }
 
 test_a_flush_leaves_connections_without_a_server() {
-    lvs_in; configure
+    configure
     get >/dev/null
     stock -C
     same "" "$(stock -Sn)"

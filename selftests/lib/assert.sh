@@ -28,5 +28,8 @@ $out"; fi
     has "$out" "$pattern" "refusal of '$*'"
 }
 
+# not COMMAND...: it fails. (errexit does not see a failed `! COMMAND`.)
+not() { if "$@"; then fail "is so: $*"; fi; }
+
 # same_file WANTED GOT: byte for byte.
 same_file() { diff -u "$1" "$2" || fail "$2 is not $1"; }

@@ -85,13 +85,15 @@ fact_plan() {
 run_facts() {
     exec 3>&1
     rm -rf "$TMP"; mkdir -p "$TMP"
-    local plan n=0 failed=0 fact name ip
+    local plan n=0 failed=0 fact name ip rc
     mapfile -t plan < <(fact_plan "$@")
     printf '  KTAP version 1\n  # Subtest: %s\n  1..%d\n' "$CASE" "$((${#plan[@]} + 2))"
     KERNEL_REPORTS=$(kernel_reports)
     n=1
+    # Plainly, and the status read afterwards: in a condition bash would ignore errexit however deep below.
+    run_one 1 setup fact_setup; rc=$?
     # setup's variables are wanted by the facts: it writes them with `remember`.
-    if ! run_one 1 setup fact_setup; then
+    if [ $rc != 0 ]; then
         failed=1
         for fact in "${plan[@]}"; do
             read -r _ name _ <<<"$fact"
@@ -102,11 +104,13 @@ run_facts() {
             read -r fact name ip <<<"$fact"
             family "$ip"
             n=$((n + 1))
-            run_one "$n" "$name" "$fact" || failed=$((failed + 1))
+            run_one "$n" "$name" "$fact"; rc=$?
+            [ $rc = 0 ] || failed=$((failed + 1))
         done
         family v4
     fi
-    run_one $((n + 1)) teardown fact_teardown || failed=$((failed + 1))
+    run_one $((n + 1)) teardown fact_teardown; rc=$?
+    [ $rc = 0 ] || failed=$((failed + 1))
     [ "$failed" = 0 ]
 }
 
