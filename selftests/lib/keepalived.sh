@@ -18,7 +18,7 @@ modprobe_d() {
 keepalived_start() {
     local ns=$1 file=$2; shift 2
     cp "$file" "$TMP/$ns.conf"
-    keepalived --config-test --use-file="$TMP/$ns.conf" "$@"
+    in_ns "$ns" keepalived --config-test --use-file="$TMP/$ns.conf" "$@"
     background "$ns" "keepalived-$ns" keepalived -n -l -D -f "$TMP/$ns.conf" --pid="$TMP/$ns.ka" --checkers_pid="$TMP/$ns.ka-c" \
         --vrrp_pid="$TMP/$ns.ka-v" "$@"
     wait_for test -s "$TMP/$ns.ka"

@@ -2,10 +2,10 @@
 # Real servers and clients. Each of them is started, then waited for until it listens.
 # Sourced, never run.
 
-# nginx_on NS [LISTEN]: answers every request with `NS <client address>`, serves /big.bin from its directory, and
-# writes `<address>:<port> <request>` in $TMP/NS/access.log. LISTEN defaults to 80.
+# nginx_on NS [LISTEN [NAME]]: answers every request with `NAME <client address>`, serves /big.bin from its directory, and
+# writes `<address>:<port> <request>` in $TMP/NAME/access.log. LISTEN defaults to 80, NAME to NS.
 nginx_on() {
-    local ns=$1 listen=${2:-80} dir=$TMP/$1
+    local ns=$1 listen=${2:-80} name=${3:-$1} dir=$TMP/${3:-$1}
     mkdir -p "$dir/www"
     cat >"$dir/nginx.conf" <<CONF
 worker_processes 1; daemon on; pid $dir/nginx.pid; error_log $dir/error.log;
@@ -17,7 +17,7 @@ http {
     client_max_body_size 100m; sendfile on; keepalive_requests 100000;
     server {
         listen $listen; listen [::]:${listen##*:} ipv6only=on; root $dir/www; dav_methods PUT;
-        location = / { default_type text/plain; return 200 "$ns \$remote_addr\n"; }
+        location = / { default_type text/plain; return 200 "$name \$remote_addr\n"; }
         location / { try_files \$uri =404; dav_methods PUT; }
     }
 }
@@ -28,7 +28,16 @@ CONF
     wait_for listens "$ns" tcp "${listen##*:}"
 }
 
-# nginx_log NS: what it logged so far.
+# nginx_kill NAME: it dies with all its connections. nginx_on brings it back.
+nginx_kill() {
+    local pid; pid=$(cat "$TMP/$1/nginx.pid")
+    kill -STOP "$pid"
+    pkill -KILL -P "$pid"
+    kill -KILL "$pid"; wait_for gone "$pid"
+    rm -f "$TMP/$1/nginx.pid"
+}
+
+# nginx_log NAME: what it logged so far.
 nginx_log() { cat "$TMP/$1/access.log" 2>/dev/null; }
 
 # get [CURL OPTIONS...]: one request to the VIP's port 80 from the client.
@@ -57,4 +66,24 @@ echo_udp() {
 echo_tcp() {
     background "$1" "tcp-$1-$2" python3 -IS "$LIB/echo.py" tcp "$2" "$1" ${3:+"$3"}
     wait_for listens "$1" tcp "$2"
+}
+
+# traffic: from now on the client asks the VIP again and again, in both families (lib/traffic.py). The facts below are about
+# requests that began at a time (now_ms) or later.
+traffic() { background client traffic python3 -IS "$LIB/traffic.py" 10.1.0.100 fd00:1::100; }
+
+# traffic_since MS VERDICT: those that ended so (`ok`, `failed`; `kept`, `lost` by the connection that is kept), oldest first.
+traffic_since() { awk -v ms="$1" -v v="$2" '$1 >= ms && $4 == v' "$TMP/traffic.log"; }
+
+# traffic_seen MS COUNT WHO [VERDICT]: in either family COUNT of them were answered by WHO.
+traffic_seen() {
+    traffic_since "$1" "${4:-ok}" | awk -v n="$2" -v who="$3" '$5 == who {seen[$3]++}
+        END {for (a in seen) if (seen[a] >= n) good++; exit good != 2}'
+}
+
+# traffic_never MS VERDICT: none of them ended so.
+traffic_never() {
+    local bad; bad=$(traffic_since "$1" "$2")
+    [ -z "$bad" ] || fail "$2 since $1:
+$(head -n 10 <<<"$bad")"
 }

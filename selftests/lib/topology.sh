@@ -147,6 +147,74 @@ servers_default_route() {
     printf '%s\n' 'route replace default via 10.3.0.1' 'route replace default via fd00:3::1' | batch s2
 }
 
+# topology_pair: two directors in the same three networks, so that the VIP can move. It is with neither of them yet.
+#
+#                      /- 10.1.0.1  one  10.2.0.1, 10.3.0.1 -\
+#     client 10.1.0.2 -                                       - 10.2.0.2 s1, 10.3.0.2 s2
+#                      \- 10.1.0.3  two  10.2.0.3, 10.3.0.3 -/
+#
+# The local address of `one` is 10.9.0.1, that of `two` 10.9.0.2; servers have a route to each. `one` is the namespace
+# director, `two` is director2. The bridges are in a namespace of their own, called switch.
+topology_pair() {
+    local net ns
+    topology_down
+    ns_add client director director2 s1 s2 switch
+    batch switch <<'IP'
+link add n1 type bridge mcast_snooping 0
+link add n2 type bridge mcast_snooping 0
+link add n3 type bridge mcast_snooping 0
+link set n1 up
+link set n2 up
+link set n3 up
+IP
+    plug client eth0 10.1.0.2/24 n1
+    plug s1 eth0 10.2.0.2/24 n2
+    plug s2 eth0 10.3.0.2/24 n3
+    for ns in director:1 director2:3; do
+        plug "${ns%:*}" client "10.1.0.${ns#*:}/24" n1
+        plug "${ns%:*}" s1 "10.2.0.${ns#*:}/24" n2
+        plug "${ns%:*}" s2 "10.3.0.${ns#*:}/24" n3
+        forwarding "${ns%:*}"
+    done
+    printf '%s\n' 'addr add 10.9.0.1/32 dev lo' 'addr add fd00:9::1/128 dev lo nodad' | batch director
+    printf '%s\n' 'addr add 10.9.0.2/32 dev lo' 'addr add fd00:9::2/128 dev lo nodad' | batch director2
+    for net in 2 3; do
+        batch "s$((net - 1))" <<IP
+route add 10.9.0.1 via 10.$net.0.1
+route add 10.9.0.2 via 10.$net.0.3
+route add fd00:9::1 via fd00:$net::1
+route add fd00:9::2 via fd00:$net::3
+IP
+    done
+}
+
+# plug NS DEV ADDRESS BRIDGE: a cable from NS to a bridge of the switch.
+plug() {
+    printf '%s\n' 'link set lo up' "link add $2 type veth peer name $1-$4 netns switch" "addr add $3 dev $2" \
+        "addr add $(six "$3") dev $2" "link set $2 up" | batch "$1"
+    printf '%s\n' "link set $1-$4 master $4" "link set $1-$4 up" | batch switch
+}
+
+# servers_have_vip: what direct routing and tunnels need. The servers have the VIP on lo, do not answer for it on the wire,
+# unwrap what comes by a tunnel, and have their own way back to the client.
+servers_have_vip() {
+    local n
+    modprobe ipip; modprobe ip6_tunnel
+    for n in 1 2; do
+        link "s$n" back "10.$((n + 5)).0.2/24" client "from-s$n" "10.$((n + 5)).0.1/24"
+        batch "s$n" <<IP
+addr add 10.1.0.100/32 dev lo
+addr add fd00:1::100/128 dev lo nodad
+route add 10.1.0.0/24 via 10.$((n + 5)).0.1
+route add fd00:1::/64 via fd00:$((n + 5))::1
+link set tunl0 up
+link set ip6tnl0 up
+IP
+        in_ns "s$n" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2 \
+            net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.eth0.rp_filter=0 net.ipv4.conf.tunl0.rp_filter=0
+    done
+}
+
 # raw_ends: lets the director reach the addresses nobody has, so that conversations can be made by hand.
 raw_ends() {
     raw_end client eth0 10.1.0.7 client fd00:1::7
