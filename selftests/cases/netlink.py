@@ -134,12 +134,14 @@ def test_services_of_ipv6():
     refused(errno.EEXIST, IPVS, NEW_SERVICE, attr(1, full6()))
 
     def check_dests():
-        # Only tunnels lead from one family into the other.
-        refused(errno.EINVAL, IPVS, NEW_DEST, s + attr(2, dest() + [attr(11, u16(2))]), words=True)
+        # From one family into the other lead tunnels and, from IPv6 clients to IPv4 servers alone, FULLNAT.
+        refused(errno.EINVAL, IPVS, NEW_DEST, s + attr(2, dest(method=3) + [attr(11, u16(2))]), words=True)
         refused(errno.EINVAL, IPVS, NEW_DEST, attr(1, ident()) + attr(2, dest(a=S6) + [attr(11, u16(10))]), words=True)
         for bad in ("::", "ff02::1", "fe80::1"):
             refused(errno.EINVAL, IPVS, NEW_DEST, s + attr(2, dest(a=bad) + [attr(11, u16(10))]))
     unchanged(check_dests)
+    IPVS.ask(NEW_DEST, s + attr(2, dest() + [attr(11, u16(2))]))
+    IPVS.ask(DEL_DEST, s + attr(2, dest() + [attr(11, u16(2))]))
     IPVS.ask(NEW_DEST, s + attr(2, dest(a=S6) + [attr(11, u16(10))]))
     # Without a family of its own a destination is of its service's, as older tools say it.
     refused(errno.EEXIST, IPVS, NEW_DEST, s + attr(2, dest(a=S6)))
@@ -162,13 +164,14 @@ def test_local_addresses_of_ipv6():
         refused(errno.EEXIST, LVS, 5, s + local(LIP6), words=True)
         refused(errno.ENOENT, LVS, 6, s + local("fd00:9::77"), words=True)
         refused(errno.EINVAL, LVS, 5, s + local(LIP1, af=10), words=True)
-        # Of the other family than the service's destinations.
-        refused(errno.EINVAL, LVS, 5, s + local(LIP1, af=2), words=True)
+        # IPv4 clients have no IPv6 servers; the other way round is taken, below.
         refused(errno.EINVAL, LVS, 5, attr(1, ident()) + local(LIP6), words=True)
         refused(errno.EADDRINUSE, LVS, 5, s + local(VIP6), words=True)
         for bad in ("::", "::1", "ff02::1", "fe80::1", "::ffff:10.9.0.1"):
             refused(errno.EINVAL, LVS, 5, s + local(bad), words=True)
     unchanged(check)
+    LVS.ask(5, s + local(LIP1, af=2))
+    LVS.ask(6, s + local(LIP1, af=2))
     LVS.ask(6, s + local(LIP6))
     IPVS.ask(DEL_SERVICE, s)
 
