@@ -41,6 +41,9 @@ pub(crate) struct Settings {
     pub(crate) conn_max: AtomicU32,
     /// Whether tunnelled packets keep their DF.
     pub(crate) pmtu_disc: AtomicU32,
+    /// Whether replies are routed anew as packets from their virtual address,
+    /// where that can make a difference.
+    pub(crate) snat_reroute: AtomicU32,
     /// Of the initial sequence numbers that servers see.
     isn_key: SpinLockBh<random::Key>,
     /// Whether the MSS that clients are told leaves room for that.
@@ -63,6 +66,7 @@ impl Settings {
             sloppy_tcp: AtomicU32::new(0),
             conn_max: AtomicU32::new(1 << 30),
             pmtu_disc: AtomicU32::new(1),
+            snat_reroute: AtomicU32::new(1),
             isn_key: SpinLockBh::new(random::Key::random(), c"lvs_isn_key", static_lock_class!()),
             lower_mss: AtomicU32::new(1),
         }
@@ -139,6 +143,11 @@ impl Settings {
 
     pub(crate) fn pmtu_disc(&self) -> bool {
         self.pmtu_disc.load(Relaxed) != 0
+    }
+
+    #[inline]
+    pub(crate) fn snat_reroute(&self) -> bool {
+        self.snat_reroute.load(Relaxed) != 0
     }
 
     pub(crate) fn toa(&self) -> bool {

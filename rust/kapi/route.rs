@@ -126,6 +126,14 @@ impl Drop for Route {
     }
 }
 
+/// Whether in `net` nothing but a packet's destination chooses its route:
+/// neither rules nor, with IPv6, routes for certain sources. Any context.
+#[inline]
+pub fn is_by_destination<A: Address>(net: &Net) -> bool {
+    // SAFETY: The namespace is live.
+    unsafe { bindings::lvs_routes_by_destination(net.as_ptr(), A::FAMILY.af()) }
+}
+
 /// Whether `address` is one of this host's in `net`. Any context.
 pub fn is_local<A: Address>(net: &Net, address: A) -> bool {
     let raw = raw(address);

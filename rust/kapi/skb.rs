@@ -236,6 +236,14 @@ impl Packet {
         unsafe { bindings::lvs_skb_untrack(self.as_ptr()) };
     }
 
+    /// Lets our own hooks and connection tracking pass the packet by, which goes
+    /// on by itself. Any context.
+    #[inline]
+    pub fn claim(&mut self) {
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_claim(self.as_ptr()) };
+    }
+
     /// Collects the fragments of an IPv4 datagram. Any context. IPv6's are
     /// collected before any hook: one that is met nevertheless comes back.
     ///

@@ -63,6 +63,19 @@ test_a_narrow_link_before_reaches_the_server() {
     ip -n director link set client mtu 1500
 }
 
+# Replies go the way of packets from the VIP, for which there may be a rule, or of what the servers send.
+test_a_rule_for_the_vip_is_for_replies() {
+    ip -n director "-${IP#v}" rule add from "$VIP" lookup 77
+    ip -n director "-${IP#v}" route add unreachable default table 77
+    refused 'timed out' in_ns client curl -sS --max-time 2 "http://$vip/"
+    vs_set snat_reroute 0
+    get >/dev/null
+    vs_set snat_reroute 1
+    refused 'timed out' in_ns client curl -sS --max-time 2 "http://$vip/"
+    ip -n director "-${IP#v}" rule del from "$VIP" lookup 77
+    get >/dev/null
+}
+
 test_it_is_listed_as_masq() {
     has "$(stock -Ln)" "-> $(rx "$s1"):80 +Masq"
     has "$(in_ns director cat /proc/net/lvs_conn)" "^TCP +$(rx "$client"):[0-9]+ .* Masq"

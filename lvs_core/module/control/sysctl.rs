@@ -54,7 +54,7 @@ macro_rules! seconds {
 const _: () = assert!(MAX_SECONDS <= i32::MAX as u32);
 
 /// All of them.
-pub(super) static SETTINGS: [Setting<Ns>; 19] = [
+pub(super) static SETTINGS: [Setting<Ns>; 20] = [
     number!(c"conn_reuse_mode", 3, conn_reuse_mode),
     number!(c"expire_nodest_conn", 1, expire_nodest_conn),
     number!(c"expire_quiescent_template", 1, expire_quiescent_template),
@@ -62,6 +62,7 @@ pub(super) static SETTINGS: [Setting<Ns>; 19] = [
     number!(c"sloppy_tcp", 1, sloppy_tcp),
     number!(c"conn_max", 0x4000_0000, conn_max),
     number!(c"pmtu_disc", 1, pmtu_disc),
+    number!(c"snat_reroute", 1, snat_reroute),
     number!(c"conn_expire_tcp_rst", 1, expire_rst),
     // 0 never, 1 always, 2 when the port was in use shortly before.
     number!(c"fullnat_timestamp_remove_entry", 2, timestamps),

@@ -5,7 +5,7 @@
 use super::{
     head::Head,
     method::{self, Sent},
-    request, reset, Context, Job,
+    request, reset, Context, Job, Place,
 };
 use crate::{
     conns::{now, Connection, Flows},
@@ -20,7 +20,7 @@ use lvs_engine::{
 use lvs_kapi::{
     netfilter::Verdict,
     random,
-    route::{Query, Route},
+    route::{self, Query, Route},
     skb::{self, RewriteError, Rewritten},
 };
 use lvs_table::Ref;
@@ -102,6 +102,9 @@ fn to_client<C: Family, S: Family>(job: Job<'_, S>, conn: &Conn<C, S>) -> Result
     if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
         job.cx.ns.happened(Event::MssLowered);
     }
+    if C::FAMILY == S::FAMILY && job.is_routed() {
+        return job.pass_through(&plan);
+    }
     let query = Query {
         destination: conn.client.addr,
         source: conn.virt.addr,
@@ -130,13 +133,12 @@ fn done<C: Family, S: Family>(
         }
         Ok(sent) => {
             count(cx, entry, len, dir, Window::of(now));
-            match sent {
-                Sent::Away(done) => {
-                    note(cx, done);
-                    Verdict::Taken
-                }
-                Sent::Here(packet) => Verdict::Accept(packet),
-            }
+            let (verdict, done) = match sent {
+                Sent::Away(done) => (Verdict::Taken, done),
+                Sent::On(packet, done) => (Verdict::Accept(packet), done),
+            };
+            note(cx, done);
+            verdict
         }
     }
 }
@@ -156,6 +158,27 @@ impl<A: Family> Job<'_, A> {
             return Err(DropReason::FragNeeded);
         }
         Ok(())
+    }
+
+    /// Whether forwarding has found the way that a packet from another source
+    /// would go too.
+    #[inline]
+    fn is_routed(&self) -> bool {
+        let cx = self.cx;
+        self.place == Place::Through
+            && (!cx.ns.settings.snat_reroute() || route::is_by_destination::<A>(cx.net))
+    }
+
+    /// Makes the packet what `plan` says, and lets forwarding go on with it, which
+    /// has routed it, counted the hop and seen that it fits.
+    #[inline]
+    fn pass_through<B: Family>(mut self, plan: &Plan<B>) -> Result<Sent, DropReason> {
+        let done = self
+            .packet
+            .rewrite(self.traits, self.head.l4, plan, u32::MAX)
+            .map_err(reason)?;
+        self.packet.claim();
+        Ok(Sent::On(self.packet, done))
     }
 
     /// Makes the packet what `plan` says, which may be of the other family,

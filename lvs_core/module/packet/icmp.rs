@@ -194,7 +194,7 @@ impl<A: Family> Report<'_, A> {
                 Verdict::Taken
             }
             Ok(Sent::Away(_)) => Verdict::Taken,
-            Ok(Sent::Here(packet)) => Verdict::Accept(packet),
+            Ok(Sent::On(packet, _)) => Verdict::Accept(packet),
         }
     }
 

@@ -23,8 +23,8 @@ use lvs_kapi::{
 pub(super) enum Sent {
     /// It is on its way.
     Away(Rewritten),
-    /// It is for this host, which is to go on with it.
-    Here(Packet),
+    /// The stack is to go on with it as it is now.
+    On(Packet, Rewritten),
 }
 
 /// A forwarding method.
@@ -62,7 +62,7 @@ impl<A: Family> Job<'_, A> {
     /// Sends the packet as it is.
     fn pass_on(mut self, route: &Route) -> Result<Sent, DropReason> {
         if route.is_local() {
-            return Ok(Sent::Here(self.packet));
+            return Ok(Sent::On(self.packet, Rewritten::PLAIN));
         }
         self.check(route.mtu(), 0)?;
         let crossed = self.packet.cross::<A>(self.place.hop());

@@ -30,6 +30,13 @@ void lvs_skb_untrack(struct sk_buff *skb)
 	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 }
 
+/* Ours from here: no second look by our hooks, none by connection tracking. */
+void lvs_skb_claim(struct sk_buff *skb)
+{
+	skb->ipvs_property = 1;
+	lvs_skb_untrack(skb);
+}
+
 /* A clone shares what is said of segments with the packet it was cloned from. */
 bool lvs_skb_own_info(struct sk_buff *skb)
 {

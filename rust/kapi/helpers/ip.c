@@ -98,6 +98,16 @@ u32 lvs_dst_mtu(const struct dst_entry *dst)
 	return dst_mtu(dst);
 }
 
+/* Nothing but the destination chooses the way: neither rules nor, with IPv6,
+ * routes for certain sources.
+ */
+bool lvs_routes_by_destination(struct net *net, u16 family)
+{
+	if (family == AF_INET)
+		return !net->ipv4.fib_has_custom_rules;
+	return !net->ipv6.fib6_has_custom_rules && !fib6_routes_require_src(net);
+}
+
 bool lvs_address_is_local(struct net *net, u16 family, const void *addr)
 {
 	struct lvs_route route;
@@ -321,14 +331,11 @@ bool lvs_skb_cut(struct sk_buff *skb, unsigned int len)
 	return pskb_trim(skb, len) == 0;
 }
 
-/* Ours from here: no second look by our hooks, none by connection tracking,
- * and the receive time is not a time to send at.
- */
+/* Its receive time is not a time to send at. */
 void lvs_send(struct net *net, struct sk_buff *skb, u16 family, struct dst_entry *dst)
 {
-	skb->ipvs_property = 1;
+	lvs_skb_claim(skb);
 	skb->ignore_df = 1;
-	lvs_skb_untrack(skb);
 	if (skb->dev)
 		skb_clear_tstamp(skb);
 	skb_orphan(skb);

@@ -5,6 +5,7 @@
 use super::{Forward, Sent};
 use crate::{conns::Connection, family::Family, packet::Job};
 use lvs_engine::{conn::Snapshot, drop_reason::DropReason};
+use lvs_kapi::skb::Rewritten;
 
 pub(super) struct Local;
 
@@ -15,6 +16,6 @@ impl Forward for Local {
         _: &Connection<C, S>,
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
-        Ok(Sent::Here(job.packet))
+        Ok(Sent::On(job.packet, Rewritten::PLAIN))
     }
 }

@@ -59,7 +59,7 @@ fn wrap<A: Family, S: Family, B: Family>(
     route: &Route,
 ) -> Result<Sent, DropReason> {
     if route.is_local() {
-        return Ok(Sent::Here(job.packet));
+        return Ok(Sent::On(job.packet, Rewritten::PLAIN));
     }
     let (cx, tunnel) = (job.cx, entry.dest.tunnel());
     // What does not fit is the client's to know: nobody on the way sees its
