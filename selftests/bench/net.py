@@ -124,11 +124,10 @@ def plus(addr, n):
     return ".".join(map(str, value.to_bytes(4, "big")))
 
 
-def udp_pair(two, cport, dst, dport, answer=True):
+def udp_pair(two, cport, dst, dport):
     """One datagram and its answer; returns where the server saw it come from."""
     two.client.send(Packet(CLIENT, dst, Udp(cport, dport, b"x" * 18)))
     got = two.server.recv(lambda p: isinstance(p.l4, Udp) and p.l4.dport == dport)
-    if answer:
-        two.server.send(Packet(got.dst, got.src, Udp(dport, got.l4.sport, b"y" * 18)))
-        two.client.recv(lambda p: isinstance(p.l4, Udp) and p.l4.dport == cport)
+    two.server.send(Packet(got.dst, got.src, Udp(dport, got.l4.sport, b"y" * 18)))
+    two.client.recv(lambda p: isinstance(p.l4, Udp) and p.l4.dport == cport)
     return got.src, got.l4.sport

@@ -14,7 +14,6 @@ FLOWS = 1000
 
 
 class Path:
-    peer = None
     tcp_state = True  # keeps TCP states, so that flows must be opened by hand
     directions = ("in", "out")
     phase = "established"
@@ -117,10 +116,11 @@ class Flowtable(Nft):
 class Stock(Path):
     """The kernel's own ip_vs."""
     name = "IPVS NAT"
+    module = "-i ip_vs"
     method = "-m"
 
     def setup(self):
-        sh("modprobe -i ip_vs")
+        sh(f"modprobe {self.module}")
         flag = "-" + self.proto[0]
         sh(f"ipvsadm -A {flag} {VIP}:{PORT} -s rr; ipvsadm -a {flag} {VIP}:{PORT} -r {SERVER}:{PORT} {self.method}", "director")
 
@@ -129,6 +129,30 @@ class StockDr(Stock):
     name = "IPVS DR"
     method = "-g"
     directions = ("in",)
+
+
+class StockIpip(StockDr):
+    name = "IPVS TUN, ipip"
+    method = "-i"
+
+
+class StockGre(StockDr):
+    name = "IPVS TUN, gre"
+    method = "-i --tun-type gre"
+
+
+class StockGue(StockDr):
+    name = "IPVS TUN, gue"
+    method = "-i --tun-type gue --tun-port 6080"
+
+
+def ours(stock):
+    """Ours, by the same method."""
+    return type("Ours" + stock.__name__, (stock,), {"name": stock.name.replace("IPVS", "lvs"), "module": "lvs"})
+
+
+# Each method that both have: theirs and ours.
+METHODS = [(stock, ours(stock)) for stock in (Stock, StockDr, StockIpip, StockGre, StockGue)]
 
 
 class Fullnat(Path):

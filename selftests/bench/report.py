@@ -6,6 +6,8 @@ import json
 import os
 import sys
 
+# The methods that both have, and which way their packets pass the director.
+METHODS = {"NAT": ("in", "out"), "DR": ("in",), "TUN, ipip": ("in",), "TUN, gre": ("in",), "TUN, gue": ("in",)}
 STOCK, OURS, GENERATOR = "IPVS NAT", "lvs FULLNAT", "generator alone"
 
 
@@ -37,8 +39,8 @@ def packet_table(rows):
     return out
 
 
-def against(rows, r):
-    peer = find(rows, part="packet", path=STOCK, proto=r["proto"], direction=r["direction"], flows=r["flows"])
+def against(rows, r, peer=STOCK):
+    peer = find(rows, part="packet", path=peer, proto=r["proto"], direction=r["direction"], flows=r["flows"])
     return r["instructions"] / peer["instructions"] if peer else None
 
 
@@ -50,6 +52,11 @@ def goals(rows):
             for flows in (1, 1000):
                 r = find(rows, part="packet", path=OURS, proto=proto, direction=direction, flows=flows)
                 out.append((f"FULLNAT {proto.upper()} {direction}, {flows} flow{'s' * (flows > 1)}, against stock IPVS NAT", r and against(rows, r), 1.0))
+    for method, directions in METHODS.items():
+        for proto in ("udp", "tcp"):
+            for direction in directions:
+                r = find(rows, part="packet", path=f"lvs {method}", proto=proto, direction=direction, flows=1)
+                out.append((f"{method} {proto.upper()} {direction}, against stock's", r and against(rows, r, f"IPVS {method}"), 1.0))
     r = find(rows, part="ports")
     out.append(("a new connection at 95 % of the ports against 10 %", r and r["ratio"], 1.5))
     for n in (200_000, 1_000_000):

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import measure  # noqa: E402
 import net  # noqa: E402
 import paths  # noqa: E402
-from paths import PORT, Bare, Dropped, Flowtable, Forwarded, Fullnat, FullnatToa, Nft, Redirected, Stock, StockDr  # noqa: E402
+from paths import METHODS, PORT, Bare, Dropped, Flowtable, Forwarded, Fullnat, FullnatToa, Nft, Redirected, Stock  # noqa: E402
 
 FEW = "few" in sys.argv
 ONLY = next((word[len("only="):] for word in sys.argv if word.startswith("only=")), "")
@@ -40,7 +40,8 @@ def attempt(function, **what):
 
 def packets(proto):
     rows = [(kind, d, n) for kind, n in EVERY for d in ("in", "out")]
-    rows.append((StockDr, "in", 1))
+    both = (kind for pair in METHODS for kind in pair if kind is not Stock)
+    rows += [(kind, d, 1) for kind in both for d in kind.directions]
     if proto == "tcp":
         rows.append((FullnatToa, "in", 1))
     for kind, direction, flows in (r for r in rows if re.search(ONLY, r[0].name)):
