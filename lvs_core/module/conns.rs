@@ -249,9 +249,23 @@ impl Conns {
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
         let v4 = self.v4.as_ref().map_or(0, |flows| flows.size(rcu));
         let v6 = self.v6.as_ref().map_or(0, |flows| flows.size(rcu));
-        let v64 = self.v64.as_ref().filter(|flows| flows.len() != 0);
+        let v64 = self.v64.as_ref().filter(|flows| !flows.is_empty());
         let v64 = v64.map_or(0, |flows| flows.size(rcu));
         v4.saturating_add(v6).saturating_add(v64)
+    }
+
+    /// Calls `each` with the number of links in every chain of the tables,
+    /// `most` at most. May sleep.
+    pub(crate) fn for_each_chain(&self, most: usize, mut each: impl FnMut(usize)) {
+        if let Some(flows) = self.v4.as_ref() {
+            walk(|rcu, at| flows.links_in(rcu, at, most), &mut each);
+        }
+        if let Some(flows) = self.v6.as_ref() {
+            walk(|rcu, at| flows.links_in(rcu, at, most), &mut each);
+        }
+        if let Some(flows) = self.v64.as_ref().filter(|flows| !flows.is_empty()) {
+            walk(|rcu, at| flows.links_in(rcu, at, most), &mut each);
+        }
     }
 
     /// Ends all connections. May sleep; not together with [`Flows::expire`].
@@ -276,6 +290,16 @@ impl Conns {
             .as_ref()
             .into_iter()
             .for_each(|flows| flows.hasten_all(settings));
+    }
+}
+
+/// Calls `each` with what `get` finds at 0, 1, 2, … until it finds nothing.
+fn walk(get: impl Fn(&ReadLock, usize) -> Option<usize>, each: &mut impl FnMut(usize)) {
+    let mut at = 0usize;
+    // A section for each: a long walk must not hold up others.
+    while let Some(found) = get(&ReadLock::new(), at) {
+        each(found);
+        at = at.wrapping_add(1);
     }
 }
 
@@ -309,6 +333,12 @@ impl<C: Family, S: Family> Flows<C, S> {
     /// How many chains the table has.
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
         self.table.size(rcu)
+    }
+
+    /// How many links there are in chain `index`, `most` at most; `None` if
+    /// there is no such chain.
+    pub(crate) fn links_in(&self, rcu: &ReadLock, index: usize, most: usize) -> Option<usize> {
+        self.table.links_in(rcu, index, most)
     }
 
     /// The connection that a packet of a client's is of.
@@ -459,10 +489,12 @@ impl<C: Family, S: Family> Flows<C, S> {
 
     /// Ends what is due. `last` is asked about each connection that is: it may
     /// give it another state to go on in for a while, and `took` hears whether
-    /// it did or a packet was faster. May sleep; one caller at a time.
+    /// it did or a packet was faster. The table grows to 2^`load` links in a
+    /// chain. May sleep; one caller at a time.
     pub(crate) fn expire(
         &self,
         timeouts: &Timeouts,
+        load: i32,
         mut last: impl FnMut(&Connection<C, S>, Snapshot) -> Option<Step>,
         mut took: impl FnMut(bool),
     ) {
@@ -495,7 +527,7 @@ impl<C: Family, S: Family> Flows<C, S> {
             |entry| self.ended(entry),
         );
         // No memory now: the chains get longer, and the next turn tries again.
-        let _ = self.table.grow();
+        let _ = self.table.grow(load);
     }
 
     /// Ends all connections. May sleep; not together with [`Flows::expire`].

@@ -36,6 +36,7 @@ impl Expiry {
         let resets = Cell::new(Vec::<(Reset<C>, Reset<S>)>::new());
         flows.expire(
             &timeouts,
+            ns.settings.conn_lfactor(),
             |entry, snapshot| {
                 let pair = entry
                     .conn

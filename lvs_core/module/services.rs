@@ -11,7 +11,7 @@ use crate::{
     locals::Pool,
     service::{copy, shared, Service},
 };
-use addresses::Addresses;
+use addresses::{Addresses, Sorted};
 use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lists::Lists;
 use lvs_engine::{
@@ -46,6 +46,8 @@ pub(crate) struct Services {
     virtuals: Addresses,
     /// Every server that there was a tunnel to.
     tunnels: Addresses,
+    /// Every server that there was NAT to.
+    nat_servers: Sorted<AnyEndpoint>,
 }
 
 impl Services {
@@ -63,6 +65,7 @@ impl Services {
             locals: Addresses::new(),
             virtuals: Addresses::new(),
             tunnels: Addresses::new(),
+            nat_servers: Sorted::new(),
         })
     }
 
@@ -114,6 +117,19 @@ impl Services {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.lists.lock().services.len()
+    }
+
+    /// How many chains the table of services has.
+    pub(crate) fn size(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Calls `each` with the length of every chain of that table.
+    pub(crate) fn for_each_chain(&self, mut each: impl FnMut(usize)) {
+        for bucket in self.buckets.iter() {
+            let rcu = ReadLock::new();
+            each(bucket.read(&rcu).map_or(0, |services| services.len()));
+        }
     }
 
     /// Calls `each` with the services from serial number `from` on, in the
@@ -259,7 +275,7 @@ impl Services {
         if !is_unicast {
             return Err(ConfigError::DestAddress);
         }
-        self.note_tunnel(named, &config)?;
+        self.note(named, &config)?;
         let family = Family::of(&named.addr);
         if !lists.has_family(family) {
             start(family)?;
@@ -278,10 +294,12 @@ impl Services {
         service.publish(dests)
     }
 
-    /// Remembers where a tunnel leads to.
-    fn note_tunnel(&self, named: AnyEndpoint, config: &DestConfig) -> Result<(), ConfigError> {
+    /// Remembers servers that packets may come from which are about the
+    /// connections of others, or without one.
+    fn note(&self, named: AnyEndpoint, config: &DestConfig) -> Result<(), ConfigError> {
         match config.method {
             Method::Tunnel => self.tunnels.add(named.addr),
+            Method::Nat => self.nat_servers.add(named),
             _ => Ok(()),
         }
     }
@@ -298,7 +316,7 @@ impl Services {
         let dest = service.find_dest(named);
         let current = dest.as_ref().map(|dest| dest.config());
         let config = request.edit(current)?;
-        self.note_tunnel(named, &config)?;
+        self.note(named, &config)?;
         if let Some(dest) = dest {
             dest.change(config);
             service.refresh()?;

@@ -3,7 +3,7 @@
 //! What root may change in a namespace while it runs: the values behind the
 //! sysctls and `ipvsadm --set`.
 
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 use kernel::{alloc::AllocError, static_lock_class};
 use lvs_engine::{
     conn::ReusePolicy,
@@ -44,6 +44,12 @@ pub(crate) struct Settings {
     /// Whether replies are routed anew as packets from their virtual address,
     /// where that can make a difference.
     pub(crate) snat_reroute: AtomicU32,
+    /// What chains of connections may hold on average, as a power of two.
+    pub(crate) conn_lfactor: AtomicI32,
+    /// Whether a server hears that nobody knows what it replies to.
+    pub(crate) nat_icmp_send: AtomicU32,
+    /// Whether an ICMP error may be the first that is seen of a connection.
+    pub(crate) schedule_icmp: AtomicU32,
     /// Of the initial sequence numbers that servers see.
     isn_key: SpinLockBh<random::Key>,
     /// Whether the MSS that clients are told leaves room for that.
@@ -67,6 +73,9 @@ impl Settings {
             conn_max: AtomicU32::new(1 << 30),
             pmtu_disc: AtomicU32::new(1),
             snat_reroute: AtomicU32::new(1),
+            conn_lfactor: AtomicI32::new(0),
+            nat_icmp_send: AtomicU32::new(0),
+            schedule_icmp: AtomicU32::new(0),
             isn_key: SpinLockBh::new(random::Key::random(), c"lvs_isn_key", static_lock_class!()),
             lower_mss: AtomicU32::new(1),
         }
@@ -143,6 +152,19 @@ impl Settings {
 
     pub(crate) fn pmtu_disc(&self) -> bool {
         self.pmtu_disc.load(Relaxed) != 0
+    }
+
+    pub(crate) fn conn_lfactor(&self) -> i32 {
+        self.conn_lfactor.load(Relaxed)
+    }
+
+    pub(crate) fn schedule_icmp(&self) -> bool {
+        self.schedule_icmp.load(Relaxed) != 0
+    }
+
+    #[inline]
+    pub(crate) fn nat_icmp_send(&self) -> bool {
+        self.nat_icmp_send.load(Relaxed) != 0
     }
 
     #[inline]

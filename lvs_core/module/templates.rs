@@ -228,7 +228,7 @@ impl Templates {
         self.table
             .expire(now.get() / lvs_engine::time::TICKS_PER_SECOND, due, ended);
         // No memory now: the next turn tries again.
-        let _ = self.table.grow();
+        let _ = self.table.grow(0);
     }
 
     /// Forgets all. May sleep; not together with [`Templates::expire`].

@@ -92,6 +92,9 @@ counted! {
         /// Untranslatable.
         NoCounterpart = "no_counterpart",
             "An ICMP error that cannot be said in the other IP version, between an IPv6 client and an IPv4 server.";
+        /// Nobody waits.
+        LostReply = "lost_reply",
+            "A server behind NAT replied to a connection that is not there and was told so (nat_icmp_send).";
         /// Too long.
         TooLong = "too_long",
             "The packet would pass 65535 bytes after it was rewritten.";

@@ -22,6 +22,7 @@ mod lvs_reply;
 mod parse;
 mod proc_ipvs;
 mod proc_lvs;
+mod proc_status;
 mod refuse;
 mod stats;
 mod sysctl;
@@ -76,5 +77,6 @@ pub(crate) fn attach(ns: &Arc<Ns>, at: &mut Attachments<'_>) -> Result {
     at.rows::<proc_ipvs::Conns>(ns)?;
     at.single::<proc_ipvs::Stats>(ns)?;
     at.single::<proc_ipvs::CpuStats>(ns)?;
+    at.single::<proc_status::Status>(ns)?;
     at.rows::<proc_lvs::Conns>(ns)
 }

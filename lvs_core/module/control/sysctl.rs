@@ -54,7 +54,7 @@ macro_rules! seconds {
 const _: () = assert!(MAX_SECONDS <= i32::MAX as u32);
 
 /// All of them.
-pub(super) static SETTINGS: [Setting<Ns>; 20] = [
+pub(super) static SETTINGS: [Setting<Ns>; 23] = [
     number!(c"conn_reuse_mode", 3, conn_reuse_mode),
     number!(c"expire_nodest_conn", 1, expire_nodest_conn),
     number!(c"expire_quiescent_template", 1, expire_quiescent_template),
@@ -63,6 +63,21 @@ pub(super) static SETTINGS: [Setting<Ns>; 20] = [
     number!(c"conn_max", 0x4000_0000, conn_max),
     number!(c"pmtu_disc", 1, pmtu_disc),
     number!(c"snat_reroute", 1, snat_reroute),
+    number!(c"nat_icmp_send", 1, nat_icmp_send),
+    number!(c"schedule_icmp", 1, schedule_icmp),
+    Setting {
+        name: c"conn_lfactor",
+        access: Access::Write,
+        value: Value::Number {
+            min: -8,
+            max: 8,
+            read: |ns: &Ns| ns.settings.conn_lfactor(),
+            write: |ns: &Ns, value| {
+                ns.settings.conn_lfactor.store(value, Relaxed);
+                Ok(())
+            },
+        },
+    },
     number!(c"conn_expire_tcp_rst", 1, expire_rst),
     // 0 never, 1 always, 2 when the port was in use shortly before.
     number!(c"fullnat_timestamp_remove_entry", 2, timestamps),

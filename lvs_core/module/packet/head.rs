@@ -134,10 +134,22 @@ impl<A: Family> Head<A> {
 
     /// An ICMP error about a packet of `protocol`, to be sent on as it is.
     pub(super) fn of_error(protocol: Protocol, ip: ip::Packet<A>) -> Self {
+        let (source, destination) = (Endpoint::new(ip.src, 0), Endpoint::new(ip.dst, 0));
+        Self::of_answer_to(protocol, source, destination, ip)
+    }
+
+    /// As [`Head::of_error`], with the ends that the answer to the packet would
+    /// have which the error is about.
+    pub(super) fn of_answer_to(
+        protocol: Protocol,
+        source: Endpoint<A>,
+        destination: Endpoint<A>,
+        ip: ip::Packet<A>,
+    ) -> Self {
         Self {
             protocol,
-            source: Endpoint::new(ip.src, 0),
-            destination: Endpoint::new(ip.dst, 0),
+            source,
+            destination,
             l4: L4 {
                 offset: ip.l4_offset,
                 transport: Transport::Udp,

@@ -16,7 +16,7 @@ use super::{
     forward::reason,
     head::Head,
     method::{self, Sent},
-    Context, Job, Place,
+    request, Context, Job, Place,
 };
 use crate::{conns::Connection, family::Family};
 use lvs_engine::{
@@ -97,7 +97,7 @@ impl<A: Family> Report<'_, A> {
                     .and_then(|flows| flows.find_server(cx.rcu, protocol, source, destination));
                 match found {
                     Some(entry) => self.to_client(entry),
-                    None => self.of_tunnel(about),
+                    None => self.overheard(about),
                 }
             }
             AnyFamily::V6 => {
@@ -105,9 +105,25 @@ impl<A: Family> Report<'_, A> {
                     .and_then(|flows| flows.find_client(cx.rcu, protocol, source, destination));
                 match found {
                     Some(entry) => self.to_server(entry),
-                    None => self.of_tunnel(about),
+                    None => self.overheard(about),
                 }
             }
+        }
+    }
+
+    /// About a packet that another director let pass, if that is what it says.
+    fn overheard(self, about: About<A>) -> Verdict {
+        let cx = self.cx;
+        let flow = about.flow.filter(|_| cx.ns.settings.schedule_icmp());
+        let found = flow.filter(|_| self.place == Place::Local).and_then(
+            |(protocol, source, destination)| {
+                let head = Head::of_answer_to(protocol, destination, source, self.ip);
+                request::overheard(cx, &head, self.packet.mark())
+            },
+        );
+        match found {
+            Some(entry) => self.to_server(entry),
+            None => self.of_tunnel(about),
         }
     }
 

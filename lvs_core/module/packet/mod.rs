@@ -38,7 +38,7 @@ use lvs_kapi::{
     netfilter::{Hook, Point, Spec, Verdict},
     netns::{Anchor, Hooks},
     rcu::ReadLock,
-    skb::{DefragUser, Packet, Traits},
+    skb::{Answer, DefragUser, Packet, Traits},
 };
 use lvs_wire::{
     addr::Family as AnyFamily,
@@ -223,7 +223,8 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
 /// A packet of no connection within its family: it may be of one between a
 /// client of IPv6 and a server of IPv4, or of none yet.
 fn between_families<A: Family>(conns: &Conns, job: Job<'_, A>) -> Verdict {
-    let (rcu, head) = (job.cx.rcu, job.head);
+    let (cx, head) = (job.cx, job.head);
+    let rcu = cx.rcu;
     let (protocol, source, destination) = (head.protocol, head.source, head.destination);
     match A::FAMILY {
         AnyFamily::V4 => {
@@ -244,7 +245,7 @@ fn between_families<A: Family>(conns: &Conns, job: Job<'_, A>) -> Verdict {
             });
             match found {
                 Some(_) if job.place == Place::Arriving => {
-                    return request::arriving(job.cx, job.packet, head);
+                    return request::arriving(cx, job.packet, head);
                 }
                 Some((flows, entry)) => return forward::from_client(flows, job, entry),
                 None => {}
@@ -252,8 +253,27 @@ fn between_families<A: Family>(conns: &Conns, job: Job<'_, A>) -> Verdict {
         }
     }
     match job.place {
+        Place::Through | Place::Leaving if cx.ns.settings.nat_icmp_send() => lost_reply(job),
         Place::Local | Place::Leaving => request::packet(job),
         Place::Arriving | Place::Through => Verdict::Accept(job.packet),
+    }
+}
+
+/// A packet of no connection that may be the reply of a server behind NAT: the
+/// server is told that nobody waits for it.
+#[cold]
+fn lost_reply<A: Family>(mut job: Job<'_, A>) -> Verdict {
+    let (cx, head) = (job.cx, job.head);
+    // None to a RST: nothing would come of it.
+    let counts = !head.flags().rst();
+    let services = &cx.ns.services;
+    if counts && services.has_nat_server(cx.rcu, head.protocol, head.source.any()) {
+        job.packet.answer::<A>(Answer::PortUnreachable);
+        return job.drop(DropReason::LostReply);
+    }
+    match job.place {
+        Place::Leaving => request::packet(job),
+        _ => Verdict::Accept(job.packet),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{forward, head::Head, Context, Job};
 use crate::{
-    conns::{now, Connection, Flows, NewConnection},
+    conns::{now, Connection, Conns, Flows, NewConnection},
     dests::Dest,
     family::Family,
     locals::Local,
@@ -13,7 +13,7 @@ use crate::{
     service::Service,
     shown::Shown,
     spaces::{Lease, Refusal, Triple},
-    templates::{Control, Subject},
+    templates::{Control, Subject, Templates},
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
@@ -28,6 +28,7 @@ use lvs_kapi::{
     skb::{Answer, Packet},
     time,
 };
+use lvs_table::Ref;
 use lvs_wire::{
     addr::{AnyEndpoint, Endpoint, Family as AnyFamily},
     shown::{Shown as Addr, ShownEnd as End},
@@ -65,7 +66,7 @@ fn is_known<A: Family>(cx: Context<'_>, head: &Head<A>) -> bool {
 #[cold]
 pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
     let (cx, head) = (job.cx, job.head);
-    let Some(service) = wanted(&job) else {
+    let Some(service) = wanted(cx, head, job.packet.mark()) else {
         return Verdict::Accept(job.packet);
     };
     // IPv6's routing, unlike IPv4's, lets the unspecified address in.
@@ -80,11 +81,7 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
     let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(job.packet);
     };
-    if conns.len() >= settings.conn_max() {
-        return job.drop(DropReason::TooManyConnections);
-    }
-    let config = service.config();
-    let chosen = match choose(cx, service, &config, head) {
+    let chosen = match choose(cx, conns, service, head) {
         Ok(chosen) => chosen,
         Err(reason) => {
             if reason == DropReason::NoDestination {
@@ -93,12 +90,10 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
             return job.drop(reason);
         }
     };
-    let pool = &cx.ns.services.default_pool;
-    let method = service.method(chosen.dest, pool, cx.rcu);
-    let translates = matches!(method, Method::Nat | Method::Fullnat);
-    match (translates, AnyFamily::of(&chosen.dest.real.addr)) {
-        (true, AnyFamily::V4) => open(A::to_v4(conns), job, service, &config, method, chosen),
-        _ => open(A::flows(conns), job, service, &config, method, chosen),
+    if chosen.is_translated_to_v4() {
+        open(A::to_v4(conns), job, service, chosen)
+    } else {
+        open(A::flows(conns), job, service, chosen)
     }
 }
 
@@ -107,37 +102,71 @@ fn open<C: Family, S: Family>(
     flows: Option<&Flows<C, S>>,
     job: Job<'_, C>,
     service: &Service,
-    config: &ServiceConfig,
-    method: Method,
     chosen: Chosen<'_>,
 ) -> Verdict {
     let (cx, head) = (job.cx, job.head);
     let Some(flows) = flows else {
         return job.drop(DropReason::NoRoute);
     };
-    let new = match plan(cx, flows, service, method, chosen, head) {
+    let new = match plan(cx, flows, service, chosen, head) {
         Ok(new) => new,
         Err(reason) => return job.drop(reason),
     };
     let now = now();
-    if config.is_one_packet(head.protocol) {
+    if service.config().is_one_packet(head.protocol) {
         return flows.once(new, |entry, snapshot| {
             count(cx.ns, entry);
             forward::to_server(job, entry, snapshot, now)
         });
     }
     let timeouts = cx.ns.settings.timeouts(cx.rcu);
-    let entry = match flows.insert(cx.rcu, new, timeouts) {
-        Ok(entry) => {
-            count(cx.ns, &entry);
-            entry
-        }
-        // Another CPU had the same packet, a retransmission.
-        Err(Some(other)) => other,
-        Err(None) => return job.drop(DropReason::NoMemory),
+    let entry = match add(cx, flows, new) {
+        Ok(entry) => entry,
+        Err(reason) => return job.drop(reason),
     };
     let snapshot = flows.step(entry, &head.segment(Dir::In), now, timeouts);
     forward::to_server(job, &entry, snapshot, now)
+}
+
+/// Lets a connection be found.
+fn add<'r, C: Family, S: Family>(
+    cx: Context<'r>,
+    flows: &'r Flows<C, S>,
+    new: NewConnection<C, S>,
+) -> Result<Ref<'r, Connection<C, S>>, DropReason> {
+    match flows.insert(cx.rcu, new, cx.ns.settings.timeouts(cx.rcu)) {
+        Ok(entry) => {
+            count(cx.ns, &entry);
+            Ok(entry)
+        }
+        // Another CPU had the same packet, a retransmission.
+        Err(Some(other)) => Ok(other),
+        Err(None) => Err(DropReason::NoMemory),
+    }
+}
+
+/// The connection of a client whose packets another director has had so far:
+/// what comes of it first is an ICMP error, about a packet of the server's.
+/// `head` is what the client would send.
+pub(super) fn overheard<'r, A: Family>(
+    cx: Context<'r>,
+    head: &Head<A>,
+    mark: u32,
+) -> Option<Ref<'r, Connection<A>>> {
+    let service = wanted(cx, head, mark).filter(|_| head.source.addr.is_host())?;
+    let conns = cx.ns.conns()?;
+    let chosen = choose(cx, conns, service, head).ok()?;
+    // A server has never heard of a local port that is new, and nothing is to be
+    // said of one packet alone.
+    if chosen.method == Method::Fullnat
+        || chosen.is_translated_to_v4()
+        || service.config().is_one_packet(head.protocol)
+    {
+        return None;
+    }
+    let flows = A::flows(conns)?;
+    let new = plan(cx, flows, service, chosen, head).ok()?;
+    add(cx, flows, new).ok()
 }
 
 /// Counts a new connection.
@@ -157,6 +186,15 @@ struct Chosen<'r> {
     control: Option<Arc<Control>>,
     /// On which port it listens; none for bypass.
     port: u16,
+    method: Method,
+}
+
+impl Chosen<'_> {
+    /// Whether packets become IPv4's on their way, if they are not.
+    fn is_translated_to_v4(&self) -> bool {
+        matches!(self.method, Method::Nat | Method::Fullnat)
+            && AnyFamily::of(&self.dest.real.addr) == AnyFamily::V4
+    }
 }
 
 /// Who gets the connection: the server that the client stays with, or the one
@@ -164,14 +202,25 @@ struct Chosen<'r> {
 /// that the client asked.
 fn choose<'r, A: Family>(
     cx: Context<'r>,
+    conns: &'r Conns,
     service: &'r Service,
-    config: &ServiceConfig,
     head: &Head<A>,
 ) -> Result<Chosen<'r>, DropReason> {
+    if conns.len() >= cx.ns.settings.conn_max() {
+        return Err(DropReason::TooManyConnections);
+    }
+    let config = service.config();
     let schedule = || service.schedule(cx.rcu, head.source.any(), head.destination.addr.into());
     let asked = head.destination.port;
+    let method = |dest| service.method(dest, &cx.ns.services.default_pool, cx.rcu);
     let chosen = if config.is_persistent() {
-        persistent(cx, service, config, head, schedule)?
+        let found = persistent(cx, &conns.templates, service, &config, head, schedule)?;
+        found.map(|(dest, control, port)| Chosen {
+            dest,
+            control: Some(control),
+            port,
+            method: method(dest),
+        })
     } else {
         schedule().map(|dest| Chosen {
             dest,
@@ -180,6 +229,7 @@ fn choose<'r, A: Family>(
                 0 => asked,
                 port => port,
             },
+            method: method(dest),
         })
     };
     let bypass = || {
@@ -190,23 +240,22 @@ fn choose<'r, A: Family>(
             dest,
             control: None,
             port: 0,
+            method: method(dest),
         })
     };
     chosen.or_else(bypass).ok_or(DropReason::NoDestination)
 }
 
-/// The server that the client stays with; if it has none yet, the one that it
-/// will stay with.
+/// The server that the client stays with, or, if it has none yet, the one that
+/// it will stay with; the template, and the port.
 fn persistent<'r, A: Family>(
     cx: Context<'r>,
+    templates: &'r Templates,
     service: &'r Service,
     config: &ServiceConfig,
     head: &Head<A>,
     schedule: impl FnOnce() -> Option<&'r Arc<Dest>>,
-) -> Result<Option<Chosen<'r>>, DropReason> {
-    let Some(templates) = cx.ns.conns().map(|conns| &conns.templates) else {
-        return Ok(None);
-    };
+) -> Result<Option<(&'r Arc<Dest>, Arc<Control>, u16)>, DropReason> {
     let asked = head.destination.port;
     let own_port = match service.key {
         ServiceKey::Address { port, .. } => port,
@@ -254,24 +303,19 @@ fn persistent<'r, A: Family>(
         port if port != 0 && asked == own_port => port,
         _ => asked,
     };
-    Ok(Some(Chosen {
-        dest: &template.dest,
-        control: Some(template.control.clone()),
-        port,
-    }))
+    Ok(Some((&template.dest, template.control.clone(), port)))
 }
 
 /// The service that a packet is for: by its mark, by its address and port, or
 /// by its address alone.
-fn wanted<'a, A: Family>(job: &Job<'a, A>) -> Option<&'a Arc<Service>> {
-    let (cx, head) = (job.cx, job.head);
+fn wanted<'a, A: Family>(cx: Context<'a>, head: &Head<A>, mark: u32) -> Option<&'a Arc<Service>> {
     let services = &cx.ns.services;
     let by_address = |port| ServiceKey::Address {
         protocol: u16::from(head.protocol.number()),
         addr: head.destination.addr.into(),
         port,
     };
-    let marked = match job.packet.mark() {
+    let marked = match mark {
         0 => None,
         mark => services.at(
             cx.rcu,
@@ -298,7 +342,6 @@ fn plan<C: Family, S: Family>(
     cx: Context<'_>,
     flows: &Flows<C, S>,
     service: &Service,
-    method: Method,
     chosen: Chosen<'_>,
     head: &Head<C>,
 ) -> Result<NewConnection<C, S>, DropReason> {
@@ -306,6 +349,7 @@ fn plan<C: Family, S: Family>(
         dest,
         control,
         port,
+        method,
     } = chosen;
     // A server of another family than this is behind a tunnel.
     let addr = S::from_any(dest.real.addr).unwrap_or(S::UNSPECIFIED);

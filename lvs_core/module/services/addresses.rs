@@ -3,7 +3,7 @@
 //! The local addresses of services and of the namespace.
 
 use super::Services;
-use crate::{locals::Pool, shown::Shown};
+use crate::{locals::Pool, service::Service, shown::Shown};
 use core::{
     cmp::Ordering,
     net::{Ipv4Addr, Ipv6Addr},
@@ -11,6 +11,7 @@ use core::{
 use kernel::prelude::*;
 use lvs_engine::{
     config::ConfigError,
+    conn::{Method, Protocol},
     laddr::{self, LocalConfig},
     service::ServiceKey,
 };
@@ -19,7 +20,7 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
-use lvs_wire::addr::{Address, AnyAddr};
+use lvs_wire::addr::{Address, AnyAddr, AnyEndpoint};
 
 impl Services {
     /// Adds a local address to a service's pool, or to the default one. The
@@ -74,6 +75,33 @@ impl Services {
         self.tunnels.has(rcu, addr)
     }
 
+    /// Whether `server` serves a service by NAT, so that what it sends of that
+    /// protocol are replies. Any context.
+    pub(crate) fn has_nat_server(
+        &self,
+        rcu: &ReadLock,
+        protocol: Protocol,
+        server: AnyEndpoint,
+    ) -> bool {
+        let is_one = |service: &Service| {
+            let asks = match service.key {
+                ServiceKey::Address {
+                    protocol: asked, ..
+                } => asked == u16::from(protocol.number()),
+                ServiceKey::Fwmark { .. } => true,
+            };
+            asks && service.dests(rcu).iter().any(|dest| {
+                dest.real == server && service.method(dest, &self.default_pool, rcu) == Method::Nat
+            })
+        };
+        // The walk is only for who was one once.
+        self.nat_servers.has(rcu, server)
+            && self.buckets.iter().any(|bucket| {
+                let services = bucket.read(rcu);
+                services.is_some_and(|services| services.iter().any(|service| is_one(service)))
+            })
+    }
+
     /// Removes a local address; its connections go on. May sleep.
     pub(crate) fn delete_local(
         &self,
@@ -112,8 +140,8 @@ pub(super) struct Addresses {
 impl Addresses {
     pub(super) const fn new() -> Self {
         Self {
-            v4: Sorted(rcu::Cell::empty()),
-            v6: Sorted(rcu::Cell::empty()),
+            v4: Sorted::new(),
+            v6: Sorted::new(),
         }
     }
 
@@ -135,32 +163,36 @@ impl Addresses {
     }
 }
 
-/// Addresses of one family, in ascending order.
-struct Sorted<A: Address>(rcu::Cell<Vec<A>>);
+/// What only becomes more, in ascending order.
+pub(super) struct Sorted<T: Ord + Copy + Send + Sync + 'static>(rcu::Cell<Vec<T>>);
 
-impl<A: Address> Sorted<A> {
-    fn all<'r>(&'r self, rcu: &'r ReadLock) -> &'r [A] {
+impl<T: Ord + Copy + Send + Sync + 'static> Sorted<T> {
+    pub(super) const fn new() -> Self {
+        Self(rcu::Cell::empty())
+    }
+
+    fn all<'r>(&'r self, rcu: &'r ReadLock) -> &'r [T] {
         self.0.read(rcu).map_or(&[], |all| all)
     }
 
     #[inline]
-    fn has(&self, rcu: &ReadLock, addr: A) -> bool {
-        place(self.all(rcu), addr).is_ok()
+    fn has(&self, rcu: &ReadLock, one: T) -> bool {
+        place(self.all(rcu), one).is_ok()
     }
 
     /// One writer at a time. May sleep.
-    fn add(&self, addr: A) -> Result<(), ConfigError> {
+    pub(super) fn add(&self, one: T) -> Result<(), ConfigError> {
         let no_memory = |_| ConfigError::NoMemory;
         let len = self.all(&ReadLock::new()).len();
         let mut more = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel).map_err(no_memory)?;
         let rcu = ReadLock::new();
-        let Err(place) = place(self.all(&rcu), addr) else {
+        let Err(place) = place(self.all(&rcu), one) else {
             return Ok(());
         };
         let (below, above) = self.all(&rcu).split_at_checked(place).unwrap_or_default();
-        for part in [below, &[addr], above] {
-            for addr in part {
-                more.push_within(*addr).map_err(|_| ConfigError::NoMemory)?;
+        for part in [below, &[one], above] {
+            for each in part {
+                more.push_within(*each).map_err(|_| ConfigError::NoMemory)?;
             }
         }
         drop(rcu);
@@ -170,14 +202,14 @@ impl<A: Address> Sorted<A> {
     }
 }
 
-/// Where `addr` is in a sorted list, or else where it would be. The library's
+/// Where `one` is in a sorted list, or else where it would be. The library's
 /// search has overflow checks, which would be calls to the panic handler.
 #[inline]
-fn place<A: Address>(list: &[A], addr: A) -> Result<usize, usize> {
+fn place<T: Ord>(list: &[T], one: T) -> Result<usize, usize> {
     let (mut from, mut to) = (0, list.len());
     while from < to {
         let middle = from.wrapping_add(to.wrapping_sub(from) >> 1);
-        match list.get(middle).map(|found| found.cmp(&addr)) {
+        match list.get(middle).map(|found| found.cmp(&one)) {
             Some(Ordering::Equal) => return Ok(middle),
             Some(Ordering::Less) => from = middle.wrapping_add(1),
             Some(Ordering::Greater) | None => to = middle,

@@ -44,10 +44,10 @@ fn lookup_ns(entries: u32) -> f64 {
         assert!(table.insert(&rcu, conn, hashes, 900, |_| false).is_ok());
         drop(rcu);
         if client.is_power_of_two() {
-            table.grow().expect("memory to grow");
+            table.grow(0).expect("memory to grow");
         }
     }
-    table.grow().expect("memory to grow");
+    table.grow(0).expect("memory to grow");
     let rcu = ReadLock::new();
     let round = || {
         let start = Instant::now();

@@ -160,6 +160,21 @@ impl<T: Item> Chains<T> {
         true
     }
 
+    pub(crate) fn links_in(&self, rcu: &ReadLock, index: usize, most: usize) -> Option<usize> {
+        let buckets = self.buckets(rcu);
+        let mut at = buckets.heads.get(index)?.load(Ordering::Acquire);
+        let mut links = 0usize;
+        while let Some((entry, side)) = untag(at).filter(|_| links < most) {
+            links = links.wrapping_add(1);
+            at = Ref::new(entry, rcu)
+                .entry()
+                .link(side)
+                .next(buckets.generation)
+                .load(Ordering::Acquire);
+        }
+        Some(links)
+    }
+
     fn arrays(&self, hash: u32) -> &Lock<Arrays<T>> {
         // SAFETY: Masked to the number of locks.
         unsafe { self.locks.get_unchecked(hash as usize & (LOCKS - 1)) }

@@ -201,16 +201,32 @@ impl<T: Item> Table<T> {
         self.chains.for_each_in(rcu, index, each)
     }
 
-    /// Grows when there are more entries than suit the number of chains; does
-    /// nothing while another caller does. May sleep.
-    pub fn grow(&self) -> Result<(), NoMemory> {
+    /// How many links there are in chain `index`, of both sides, `most` at
+    /// most. `None`: there is no such chain.
+    pub fn links_in(&self, rcu: &ReadLock, index: usize, most: usize) -> Option<usize> {
+        self.chains.links_in(rcu, index, most)
+    }
+
+    /// Grows when there are more than 2^`load` links to a chain, two for each
+    /// entry; does nothing while another caller does. May sleep.
+    pub fn grow(&self, load: i32) -> Result<(), NoMemory> {
         if self.growing.swap(true, Ordering::Acquire) {
             return Ok(());
         }
-        // Two links for each entry; on average one in a chain.
-        let result = self.chains.grow_for(self.len().saturating_mul(2));
+        let links = self.len().saturating_mul(2);
+        let result = self.chains.grow_for(chains_for(links, load));
         self.growing.store(false, Ordering::Release);
         result
+    }
+}
+
+/// How many chains hold `links` links, 2^`load` each.
+fn chains_for(links: usize, load: i32) -> usize {
+    let by = load.unsigned_abs();
+    if load < 0 {
+        links.saturating_mul(1usize.checked_shl(by).unwrap_or(usize::MAX))
+    } else {
+        links.checked_shr(by).unwrap_or(0)
     }
 }
 

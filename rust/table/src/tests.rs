@@ -199,7 +199,7 @@ fn growing_loses_nothing() {
     for left in 0..5000 {
         assert!(bench.add(left, Some(left + 100_000), 50));
         if left % 1000 == 999 {
-            bench.table.grow().unwrap();
+            bench.table.grow(0).unwrap();
         }
     }
     let size = {
@@ -218,6 +218,28 @@ fn growing_loses_nothing() {
         index += 1;
     }
     assert_eq!((index, seen), (16384, 5000));
+}
+
+#[test]
+fn a_load_factor_says_how_much_it_grows() {
+    for (load, size) in [(-8, 1 << 20), (-1, 8192), (0, 4096), (1, 2048), (8, 256)] {
+        let bench = Bench::new();
+        for left in 0..2000 {
+            assert!(bench.add(left, Some(left + 100_000), 50));
+        }
+        bench.table.grow(load).unwrap();
+        let rcu = ReadLock::new();
+        assert_eq!(bench.table.size(&rcu), size, "2^{load}");
+        let links = |most| (0..size).map(move |at| (at, most));
+        let sum = |most| -> usize {
+            links(most)
+                .map(|(at, most)| bench.table.links_in(&rcu, at, most).unwrap())
+                .sum()
+        };
+        assert_eq!(sum(usize::MAX), 4000);
+        assert!(sum(1) <= size.min(4000) && sum(1) > 0);
+        assert_eq!(bench.table.links_in(&rcu, size, 7), None);
+    }
 }
 
 #[test]
@@ -245,7 +267,7 @@ fn readers_find_what_stays_while_others_add_remove_and_grow() {
         scope.spawn(|| {
             start.wait();
             for _ in 0..50 {
-                bench.table.grow().unwrap();
+                bench.table.grow(0).unwrap();
                 sync::synchronize();
             }
         });
