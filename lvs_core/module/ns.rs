@@ -28,7 +28,7 @@ use lvs_kapi::{
     net::Net,
     netns::{Anchor, Attachments, Hooks, NetState, Pernet},
     percpu::Counters,
-    rcu,
+    rcu, route,
     work::Delayed,
 };
 use lvs_wire::addr::{AnyAddr, Family};
@@ -132,6 +132,11 @@ impl Ns {
     /// A family's first service comes: packets are to be met, and forgotten
     /// connections to be ended.
     fn start(this: &Arc<Self>, family: Family) -> Result<(), ConfigError> {
+        match this.with_net(|net| route::has_family(net, family)) {
+            Some(true) => {}
+            Some(false) => return Err(ConfigError::Ipv6Off),
+            None => return Err(ConfigError::GoingAway),
+        }
         let no_memory = |_: Error| ConfigError::NoMemory;
         let no_tables = |error| {
             if error == ENODEV {

@@ -268,6 +268,10 @@ impl Services {
         let named = request.full_key(key.family())?;
         let existing = service.find_dest(named);
         let config = request.add(named, existing.is_some())?;
+        let family = Family::of(&named.addr);
+        if !route::has_family(net, family) {
+            return Err(ConfigError::Ipv6Off);
+        }
         let is_unicast = match named.addr {
             AnyAddr::V4(addr) => route::is_unicast(net, addr),
             AnyAddr::V6(addr) => route::is_unicast(net, addr),
@@ -276,7 +280,6 @@ impl Services {
             return Err(ConfigError::DestAddress);
         }
         self.note(named, &config)?;
-        let family = Family::of(&named.addr);
         if !lists.has_family(family) {
             start(family)?;
         }

@@ -126,6 +126,14 @@ impl Drop for Route {
     }
 }
 
+/// Whether `net` has addresses of a family at all: IPv6 may have been left out
+/// when the kernel was started. Without it, nothing here is to be asked about
+/// its addresses. Any context.
+pub fn has_family(net: &Net, family: Family) -> bool {
+    // SAFETY: The namespace is live.
+    family == Family::V4 || unsafe { bindings::lvs_ipv6_is_on(net.as_ptr()) }
+}
+
 /// Whether in `net` nothing but a packet's destination chooses its route:
 /// neither rules nor, with IPv6, routes for certain sources. Any context.
 #[inline]

@@ -72,6 +72,7 @@ errors! {
     ServiceMissing: Inval, "The request names no service: give address family and either a firewall mark or protocol, address and port.";
     ServiceIncomplete: Inval, "The service lacks scheduler, flags, timeout or netmask: give all four.";
     AddressLength: Inval, "An address has the wrong length for its family: give 4 bytes for IPv4, 16 for IPv6.";
+    Ipv6Off: AfNoSupport, "IPv6 is off in this kernel: boot without ipv6.disable=1.";
     Family: AfNoSupport, "The address family is neither IPv4 nor IPv6.";
     ServiceUnknown: Srch, "There is no such service: add it first.";
     ServiceExists: Exist, "The service exists already: edit it, or delete it first.";

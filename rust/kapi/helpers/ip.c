@@ -98,6 +98,14 @@ u32 lvs_dst_mtu(const struct dst_entry *dst)
 	return dst_mtu(dst);
 }
 
+/* With ipv6.disable=1 nothing of it is set up, and its functions are not to be
+ * called. The variable that says so is not for modules.
+ */
+bool lvs_ipv6_is_on(const struct net *net)
+{
+	return net->ipv6.ip6_null_entry;
+}
+
 /* Nothing but the destination chooses the way: neither rules nor, with IPv6,
  * routes for certain sources.
  */

@@ -31,6 +31,7 @@ bool lvs_dst_usable(struct dst_entry *dst, u32 cookie);
 bool lvs_dst_is_local(const struct dst_entry *dst);
 void lvs_dst_release(struct dst_entry *dst);
 u32 lvs_dst_mtu(const struct dst_entry *dst);
+bool lvs_ipv6_is_on(const struct net *net);
 bool lvs_routes_by_destination(struct net *net, u16 family);
 bool lvs_address_is_local(struct net *net, u16 family, const void *addr);
 bool lvs_address_is_unicast(struct net *net, u16 family, const void *addr);
