@@ -38,11 +38,13 @@ test_a_port_where_nobody_listens_is_reported() {
     adm -D -u "$vip:5001"
 }
 
-test_counters_count_datagrams() {
+test_counters_count_datagrams_and_bytes() {
     adm -Z
-    ask_udp client "$VIP" 5000 one 4600 >/dev/null
-    ask_udp client "$VIP" 5000 two 4600 >/dev/null
-    has "$(adm -Ln --stats --exact -u "$vip:5000")" "UDP +$(rx "$vip"):5000 +1 +2 +2 "
+    local head=28 one two; [ "$IP" = v4 ] || head=48
+    one=$(ask_udp client "$VIP" 5000 one 4600)
+    two=$(ask_udp client "$VIP" 5000 two 4600)
+    has "$(adm -Ln --stats --exact -u "$vip:5000")" \
+        "UDP +$(rx "$vip"):5000 +1 +2 +2 +$((2 * (head + 3))) +$((2 * head + ${#one} + ${#two}))$"
 }
 
 test_the_timeout_is_that_of_udp() {
