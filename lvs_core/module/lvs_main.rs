@@ -33,7 +33,7 @@ module! {
     type: Lvs,
     name: "lvs",
     authors: ["The LVS authors"],
-    description: "Layer-4 load balancer: FULLNAT and NAT, driven by ipvsadm",
+    description: "Layer-4 load balancer: FULLNAT, NAT, DR and TUN, driven by ipvsadm",
     license: "GPL",
 }
 

@@ -11,7 +11,7 @@ use kernel::{prelude::*, static_lock_class, sync::Arc, ModuleMetadata};
 use lvs_engine::{
     config::ConfigError,
     conn::Method,
-    dest::{self, DestConfig, Thresholds},
+    dest::{self, DestConfig, LocalAddresses, Thresholds},
     laddr,
     sched::{self, Candidates, Preference, Request, Scheduler},
     service::{ServiceConfig, ServiceKey},
@@ -214,8 +214,11 @@ impl Service {
     /// How packets reach a destination from now on.
     pub(crate) fn method(&self, dest: &Dest, default: &Pool, rcu: &ReadLock) -> Method {
         let family = Family::of(&dest.real.addr);
-        let has_local = self.pool(family, default, rcu).is_some();
-        dest::in_effect(dest.configured(), has_local, self.is_masq_only())
+        let pool = LocalAddresses {
+            some: self.pool(family, default, rcu).is_some(),
+            unwanted: self.is_masq_only(),
+        };
+        dest::in_effect(dest.configured(), pool, family != self.key.family())
     }
 
     /// The destination at an address. Any context.

@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 use kernel::{alloc::AllocError, static_lock_class};
 use lvs_engine::{
-    conn::ReusePolicy,
+    conn::{ReusePolicy, ToaKinds},
     isn::Timestamps,
     ports::{RangeError, Ranges},
     timeouts::Timeouts,
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) expire_rst: AtomicU32,
     /// Whether servers are told the client's address.
     pub(crate) toa: AtomicU32,
+    /// The kind of the option that tells clients of IPv6.
+    pub(crate) toa_kind_v6: AtomicU32,
     /// Whether a template ends when its server's weight is 0.
     pub(crate) expire_quiescent_template: AtomicU32,
     /// Whether a service by mark without a server lets packets pass.
@@ -67,6 +69,7 @@ impl Settings {
             expire_nodest_conn: AtomicU32::new(0),
             expire_rst: AtomicU32::new(1),
             toa: AtomicU32::new(1),
+            toa_kind_v6: AtomicU32::new(ToaKinds::DEFAULT.v6.into()),
             expire_quiescent_template: AtomicU32::new(0),
             cache_bypass: AtomicU32::new(0),
             sloppy_tcp: AtomicU32::new(0),
@@ -174,6 +177,16 @@ impl Settings {
 
     pub(crate) fn toa(&self) -> bool {
         self.toa.load(Relaxed) != 0
+    }
+
+    /// Any context.
+    #[inline]
+    pub(crate) fn toa_kinds(&self) -> ToaKinds {
+        ToaKinds {
+            // CAST: One of two that fit.
+            v6: self.toa_kind_v6.load(Relaxed) as u8,
+            ..ToaKinds::DEFAULT
+        }
     }
 
     pub(crate) fn lower_mss(&self) -> bool {

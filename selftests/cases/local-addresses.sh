@@ -37,7 +37,7 @@ test_the_services_own_are_used_in_turn() {
 }
 
 test_the_log_says_once_whose_method_that_changed() {
-    same 1 "$(dmesg | grep -c "TCP $(rx "$vip"):7000 is FULLNAT from now on")"
+    same 1 "$(dmesg | grep -c "NAT servers of TCP $(rx "$vip"):7000 are FULLNAT from now on")"
 }
 
 test_they_are_listed_with_their_counters() {

@@ -295,4 +295,30 @@ def test_a_datagram_in_fragments_arrives(director):
     each(director, fact)
 
 
+def test_without_pmtu_disc_a_tunnel_cuts_what_does_not_fit(director):
+    def fact(cell):
+        if not cell.tunnel or cell.w.is_v6:
+            return
+        data = bytes(i % 251 for i in range(1472))
+        cell.w.client.send(request(cell, 3007, data))
+        got = unwrapped(cell, gathered(cell))
+        assert got.l4.payload == data, f"{len(got.l4.payload)} bytes came"
+    sh("vs_set pmtu_disc 0")
+    try:
+        each(director, fact)
+    finally:
+        sh("vs_set pmtu_disc 1")
+
+
+def test_every_connection_is_listed_with_its_server(director):
+    if director.module != "lvs":
+        return
+    rows = sh("adm -Lnc --conn-legs").splitlines()
+
+    def fact(cell):
+        server = (cell.outer or cell.w).at(cell.server.addr, cell.port)
+        assert any(cell.w.at(cell.w.vip, cell.port) in row and server in row for row in rows), f"{server} is not there"
+    each(director, fact)
+
+
 run(globals(), [Director(module, w) for module in ("stock", "lvs") for w in BOTH])

@@ -163,6 +163,15 @@ def test_a_clients_own_claim_of_the_other_kind_that_servers_read_is_removed(w):
     same(before + 2, drops("toa_spoofed_removed"))
 
 
+def test_the_kind_for_clients_of_ipv6_is_a_setting(w):
+    kinds = lambda got: [k for k, _ in got.l4.parsed_options() if k in (253, 254)]
+    for kind, cport in ((253, 3023), (254, 3024)):
+        sh(f"vs_set fullnat_toa_kind_v6 {kind}")
+        same([kind if w.is_v6 else 254], kinds(Flow(w, cport).syn(SYN_OPTIONS)))
+    for wrong in (252, 255, 0):
+        assert sh(f"! vs_set fullnat_toa_kind_v6 {wrong} 2>&1"), "a kind that is not TOA's was taken"
+
+
 def test_mss_of_the_server_leaves_room_for_it(w):
     f = Flow(w, 3013)
     f.syn(SYN_OPTIONS)

@@ -243,21 +243,34 @@ fn edited(old: Method, asked: Method) -> Method {
 ///
 /// A NAT destination of a service that has local addresses, of its own or from
 /// the namespace's default pool, is FULLNAT, unless the service says
-/// `--masq-only`. What was set to FULLNAT explicitly always is.
+/// `--masq-only`. What was set to FULLNAT explicitly always is, and what lies
+/// between families: a client of one has no address in the other.
 ///
 /// ```
 /// # use lvs_engine::{conn::Method, dest::in_effect};
-/// assert_eq!(in_effect(Method::Nat, true, false), Method::Fullnat);
-/// assert_eq!(in_effect(Method::Nat, true, true), Method::Nat);
-/// assert_eq!(in_effect(Method::Fullnat, false, true), Method::Fullnat);
+/// # use lvs_engine::dest::LocalAddresses;
+/// let pool = LocalAddresses { some: true, unwanted: false };
+/// assert_eq!(in_effect(Method::Nat, pool, false), Method::Fullnat);
+/// let masq_only = LocalAddresses { some: true, unwanted: true };
+/// assert_eq!(in_effect(Method::Nat, masq_only, false), Method::Nat);
+/// assert_eq!(in_effect(Method::Nat, masq_only, true), Method::Fullnat);
 /// ```
 #[inline]
 #[must_use]
-pub const fn in_effect(configured: Method, has_local_addrs: bool, masq_only: bool) -> Method {
+pub const fn in_effect(configured: Method, pool: LocalAddresses, between_families: bool) -> Method {
     match configured {
-        Method::Nat if has_local_addrs && !masq_only => Method::Fullnat,
+        Method::Nat if between_families || (pool.some && !pool.unwanted) => Method::Fullnat,
         configured => configured,
     }
+}
+
+/// What a service has of local addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAddresses {
+    /// It has some, of its own or from the default pool.
+    pub some: bool,
+    /// It says `--masq-only`.
+    pub unwanted: bool,
 }
 
 fn is_host(addr: AnyAddr) -> bool {

@@ -58,7 +58,7 @@ counted! {
             "Every port of every local address is in use towards this server: add local addresses.";
         /// Nothing to schedule.
         NoDestination = "no_destination",
-            "No destination has a weight above 0: add one, or raise a weight.";
+            "No destination has a weight above 0 and is below its upper threshold: add one, or raise a weight.";
         /// The destination was removed.
         DestinationGone = "destination_gone",
             "The connection's server was removed from the service; set expire_nodest_conn to 1 to reschedule such connections.";

@@ -332,12 +332,14 @@ fn conn<C: Family, S: Family>(ns: &Ns, each: &Connection<C, S>, out: &mut Writer
         out.u16(conn::CAF, C::FAMILY.af())?;
         endpoint(out, [conn::CADDR, conn::CPORT], c.client.any())?;
         endpoint(out, [conn::VADDR, conn::VPORT], c.virt.any())?;
-        out.u16(conn::LAF, S::FAMILY.af())?;
+        // A server behind a tunnel may be of another family than its client.
+        let real = each.real();
+        out.u16(conn::LAF, AnyFamily::of(&real.addr).af())?;
         // With NAT the server sees the client itself.
         if c.method == Method::Fullnat {
             endpoint(out, [conn::LADDR, conn::LPORT], c.local.any())?;
         }
-        endpoint(out, [conn::DADDR, conn::DPORT], each.real())?;
+        endpoint(out, [conn::DADDR, conn::DPORT], real)?;
         out.string(conn::STATE, c.state_name(snapshot))?;
         out.u32(conn::EXPIRES, expires)?;
         out.u32(conn::METHOD, c.method.number().into())?;

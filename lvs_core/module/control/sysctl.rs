@@ -54,7 +54,7 @@ macro_rules! seconds {
 const _: () = assert!(MAX_SECONDS <= i32::MAX as u32);
 
 /// All of them.
-pub(super) static SETTINGS: [Setting<Ns>; 23] = [
+pub(super) static SETTINGS: [Setting<Ns>; 24] = [
     number!(c"conn_reuse_mode", 3, conn_reuse_mode),
     number!(c"expire_nodest_conn", 1, expire_nodest_conn),
     number!(c"expire_quiescent_template", 1, expire_quiescent_template),
@@ -83,6 +83,17 @@ pub(super) static SETTINGS: [Setting<Ns>; 23] = [
     number!(c"fullnat_timestamp_remove_entry", 2, timestamps),
     number!(c"fullnat_mss_adjust_entry", 1, lower_mss),
     number!(c"fullnat_toa_entry", 1, toa),
+    Setting {
+        name: c"fullnat_toa_kind_v6",
+        access: Access::Write,
+        value: Value::Number {
+            // DPVS's and Alibaba's; a client's own options of either go.
+            min: 253,
+            max: 254,
+            read: |ns: &Ns| load(&ns.settings.toa_kind_v6),
+            write: |ns: &Ns, value| store(&ns.settings.toa_kind_v6, value),
+        },
+    },
     port(c"fullnat_lport_min", first_port, set_first_port),
     port(c"fullnat_lport_max", last_port, set_last_port),
     Setting {

@@ -53,8 +53,8 @@ impl Services {
             .map_err(|_| ConfigError::NoMemory)?;
         match key {
             _ if !first => {}
-            None => pr_info!("services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps one NAT\n"),
-            Some(key) => pr_info!("{} is FULLNAT from now on, by local addresses of its own; --masq-only keeps it NAT\n", Shown(key)),
+            None => pr_info!("NAT servers of services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps a service NAT\n"),
+            Some(key) => pr_info!("NAT servers of {} are FULLNAT from now on, by local addresses of its own; --masq-only keeps it NAT\n", Shown(key)),
         }
         Ok(())
     }

@@ -296,6 +296,15 @@ fn the_method_in_effect_follows_the_local_addresses() {
         (Method::Local, true, false, Method::Local),
     ];
     for (configured, local, masq_only, expected) in table {
-        assert_eq!(in_effect(configured, local, masq_only), expected);
+        let pool = LocalAddresses {
+            some: local,
+            unwanted: masq_only,
+        };
+        assert_eq!(in_effect(configured, pool, false), expected);
+        let between = match expected {
+            Method::Nat => Method::Fullnat,
+            other => other,
+        };
+        assert_eq!(in_effect(configured, pool, true), between);
     }
 }

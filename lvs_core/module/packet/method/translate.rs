@@ -6,7 +6,7 @@
 use super::{Forward, Sent};
 use crate::{conns::Connection, family::Family, packet::Job};
 use lvs_engine::{
-    conn::{Conn, Snapshot, ToaKinds},
+    conn::{Conn, Snapshot},
     drop_reason::{DropReason, Event},
 };
 use lvs_kapi::{route::Query, skb::Packet};
@@ -22,7 +22,7 @@ impl Forward for Translate {
         snapshot: Snapshot,
     ) -> Result<Sent, DropReason> {
         let (conn, cx) = (&entry.conn, job.cx);
-        let mut plan = conn.plan_in(snapshot, job.head.flags(), &ToaKinds::DEFAULT);
+        let mut plan = conn.plan_in(snapshot, job.head.flags(), &cx.ns.settings.toa_kinds());
         plan.ttl = job.place.hop();
         let mut grows = if conn.inserts_toa(snapshot) {
             u32::from(Conn::<C, S>::TOA_LEN)

@@ -15,7 +15,10 @@ use lvs_kapi::{
     route::{Query, Route},
     skb::{Outer, Rewritten, Wrapping},
 };
-use lvs_wire::{addr::AnyAddr, ip::TtlStep};
+use lvs_wire::{
+    addr::{AnyAddr, Family as AnyFamily},
+    ip::TtlStep,
+};
 
 pub(super) struct Tunnel;
 
@@ -63,8 +66,14 @@ fn wrap<A: Family, S: Family, B: Family>(
     }
     let (cx, tunnel) = (job.cx, entry.dest.tunnel());
     // What does not fit is the client's to know: nobody on the way sees its
-    // address.
-    job.check(route.mtu().saturating_sub(tunnel.overhead(B::FAMILY)), 0)?;
+    // address. Unless this host is to cut what it wraps.
+    let discovers = cx.ns.settings.pmtu_disc();
+    let room = if A::FAMILY == AnyFamily::V4 && !discovers {
+        u32::MAX
+    } else {
+        route.mtu().saturating_sub(tunnel.overhead(B::FAMILY))
+    };
+    job.check(room, 0)?;
     let no_memory = |_| DropReason::NoMemory;
     let hop = job.place.hop();
     job.packet.cross::<A>(hop).map_err(no_memory)?;
@@ -76,7 +85,7 @@ fn wrap<A: Family, S: Family, B: Family>(
             TtlStep::Decrement => job.head.ttl.saturating_sub(1),
             TtlStep::Keep => job.head.ttl,
         },
-        dont_fragment: job.head.dont_fragment && A::LEN == 4 && cx.ns.settings.pmtu_disc(),
+        dont_fragment: job.head.dont_fragment && A::FAMILY == AnyFamily::V4 && discovers,
     };
     job.packet
         .wrap::<A, B>(cx.net, cx.rcu, route, &outer, wrapping(tunnel))

@@ -21,6 +21,8 @@ impl Method {
     pub(crate) const TUNNEL: Self = Self(fwd::TUNNEL);
     /// Direct routing.
     pub(crate) const ROUTE: Self = Self(fwd::DROUTE);
+    /// Of connections alone: no server can be given it.
+    pub(crate) const BYPASS: Self = Self(fwd::BYPASS);
     /// NAT of both addresses.
     pub(crate) const FULLNAT: Self = Self(fwd::FULLNAT);
 
@@ -36,6 +38,7 @@ impl Method {
             Self::LOCAL => "Local",
             Self::TUNNEL => "Tunnel",
             Self::ROUTE => "Route",
+            Self::BYPASS => "Bypass",
             Self::FULLNAT => "FullNat",
             _ => "?",
         }
