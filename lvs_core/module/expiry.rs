@@ -3,7 +3,7 @@
 //! The end of connections that nobody closes.
 
 use crate::{
-    conns::{now, Flows},
+    conns::{each_pair, now, Flows},
     family::Family,
     ns::Ns,
     packet::reset,
@@ -76,21 +76,10 @@ impl Job for Expiry {
         let Some(conns) = self.0.conns() else {
             return Again::Stop;
         };
-        conns
-            .v4
-            .as_ref()
-            .into_iter()
-            .for_each(|flows| self.turn(flows));
-        conns
-            .v6
-            .as_ref()
-            .into_iter()
-            .for_each(|flows| self.turn(flows));
-        conns
-            .v64
-            .as_ref()
-            .into_iter()
-            .for_each(|flows| self.turn(flows));
+        if self.0.has_orphans() {
+            conns.end_orphans();
+        }
+        each_pair!(conns, |flows| self.turn(flows));
         conns.templates.expire();
         conns.spaces.tidy(now());
         self.0.services.tidy();

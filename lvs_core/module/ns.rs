@@ -6,7 +6,7 @@ use crate::{
     conns::Conns, control, expiry::Expiry, packet, services::Services, settings::Settings,
     stats::Stats,
 };
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use kernel::{
     alloc::AllocError,
     prelude::*,
@@ -50,6 +50,8 @@ pub(crate) struct Ns {
     anchor: SetOnce<Anchor>,
     /// When a packet last caused a line in the log.
     logged: AtomicU32,
+    /// Connections of removed servers are to be ended.
+    orphans: AtomicBool,
     /// What runs while there are services.
     running: Mutex<Running>,
 }
@@ -177,6 +179,20 @@ impl Ns {
         Ok(())
     }
 
+    /// A server was removed, or several: what is to become of their
+    /// connections?
+    fn orphaned(&self) {
+        if self.settings.reuse().expire_nodest_conn {
+            self.orphans.store(true, Relaxed);
+        }
+    }
+
+    /// Whether connections of removed servers are to be ended, which is then
+    /// taken as done.
+    pub(crate) fn has_orphans(&self) -> bool {
+        self.orphans.swap(false, Relaxed)
+    }
+
     /// Adds a service. May sleep.
     pub(crate) fn add_service(
         this: &Arc<Self>,
@@ -190,6 +206,7 @@ impl Ns {
     /// Removes a service. May sleep.
     pub(crate) fn delete_service(&self, key: ServiceKey) -> Result<(), ConfigError> {
         self.services.delete(key)?;
+        self.orphaned();
         self.settle();
         Ok(())
     }
@@ -197,6 +214,7 @@ impl Ns {
     /// Removes all services. May sleep.
     pub(crate) fn flush(&self) -> Result<(), ConfigError> {
         self.services.flush()?;
+        self.orphaned();
         self.settle();
         Ok(())
     }
@@ -237,6 +255,7 @@ impl Ns {
         request: &DestRequest<'_>,
     ) -> Result<(), ConfigError> {
         self.services.delete_dest(key, request)?;
+        self.orphaned();
         self.settle();
         Ok(())
     }
@@ -280,6 +299,7 @@ impl NetState for Ns {
             conns: SetOnce::new(),
             anchor: SetOnce::new(),
             logged: AtomicU32::new(0),
+            orphans: AtomicBool::new(false),
             running: Mutex::new(Running::default(), c"lvs_running", static_lock_class!())?,
         };
         Ok(Arc::new(ns, GFP_KERNEL)?)

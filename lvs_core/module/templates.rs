@@ -236,6 +236,23 @@ impl Templates {
         self.table.clear(|template| template.dest.templates(-1));
     }
 
+    /// Forgets those of servers that were removed. May sleep.
+    pub(crate) fn end_orphans(&self) {
+        let mut chain = 0usize;
+        loop {
+            let rcu = ReadLock::new();
+            let more = self.table.for_each_in(&rcu, chain, |template| {
+                if !template.dest.status().available {
+                    self.remove(template);
+                }
+            });
+            if !more {
+                return;
+            }
+            chain = chain.saturating_add(1);
+        }
+    }
+
     /// Calls `each` for the templates of chain `index`; `false` if there is no
     /// such chain.
     pub(crate) fn for_each_in(

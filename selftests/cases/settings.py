@@ -85,4 +85,28 @@ def test_nat_icmp_send_tells_the_server(w):
     setting("nat_icmp_send", 0)
 
 
+def test_expire_nodest_conn_ends_what_a_removed_server_has(w):
+    at, server = w.at(w.vip, 5003), w.at(w.s1, 5003)
+    sh(f"stock -A -u {at} -s rr -p 100")
+
+    def orphan(cport):
+        sh(f"stock -a -u {at} -r {server} -m")
+        w.client.send(w.Packet(w.client_addr, w.vip, Udp(cport, 5003, b"ping")))
+        w.server.recv(lambda p: isinstance(p.l4, Udp) and p.l4.sport == cport)
+        sh(f"stock -d -u {at} -r {server}")
+        return cport
+    kept = orphan(4008)
+    sh("sleep 2.5")
+    same(1, fresh(w, kept), "connections that wait")
+    setting("expire_nodest_conn", 1)
+    ended = orphan(4009)
+    # The one from before too, and what keeps the client there.
+    sh(f"""
+        left() {{ in_ns director cat /proc/net/ip_vs_conn | grep -ci ' {w.hex(w.client_addr)} \\({kept:04X}\\|{ended:04X}\\|0000\\) ' || true; }}
+        wait_for is = 0 left
+    """)
+    setting("expire_nodest_conn", 0)
+    sh(f"stock -D -u {at}")
+
+
 run(globals(), BOTH)
