@@ -26,6 +26,10 @@ pub(crate) struct Settings {
     pub(crate) timestamps: AtomicU32,
     pub(crate) conn_reuse_mode: AtomicU32,
     pub(crate) expire_nodest_conn: AtomicU32,
+    /// Whether a SYN starts a closed FULLNAT connection over in any mode.
+    pub(crate) conn_reused: AtomicU32,
+    /// At how many ports in use is looked for one that gives way.
+    pub(crate) lport_tries: AtomicU32,
     /// Whether both ends of a connection that expires while established are
     /// sent a RST.
     pub(crate) expire_rst: AtomicU32,
@@ -67,6 +71,8 @@ impl Settings {
             timestamps: AtomicU32::new(2),
             conn_reuse_mode: AtomicU32::new(ReusePolicy::DEFAULT.conn_reuse_mode),
             expire_nodest_conn: AtomicU32::new(0),
+            conn_reused: AtomicU32::new(1),
+            lport_tries: AtomicU32::new(256),
             expire_rst: AtomicU32::new(1),
             toa: AtomicU32::new(1),
             toa_kind_v6: AtomicU32::new(ToaKinds::DEFAULT.v6.into()),
@@ -132,6 +138,7 @@ impl Settings {
     pub(crate) fn reuse(&self) -> ReusePolicy {
         ReusePolicy {
             conn_reuse_mode: self.conn_reuse_mode.load(Relaxed),
+            fullnat_conn_reused: self.conn_reused.load(Relaxed) != 0,
             expire_nodest_conn: self.expire_nodest_conn.load(Relaxed) != 0,
         }
     }
@@ -142,6 +149,11 @@ impl Settings {
 
     pub(crate) fn cache_bypass(&self) -> bool {
         self.cache_bypass.load(Relaxed) != 0
+    }
+
+    pub(crate) fn lport_tries(&self) -> usize {
+        // CAST: Widening.
+        self.lport_tries.load(Relaxed) as usize
     }
 
     pub(crate) fn sloppy_tcp(&self) -> bool {

@@ -260,17 +260,17 @@ impl<C: Family, S: Family> Flows<C, S> {
     }
 
     /// Frees a port of `triple` by ending a connection that is over but for
-    /// its wait. Looks from `oldest` on, the port in use for longest, at a
-    /// bounded number of ports. Any context.
+    /// its wait. Looks from `oldest` on, the port in use for longest, at `most`
+    /// ports. Any context.
     pub(crate) fn evict(
         &self,
         rcu: &ReadLock,
         triple: &Triple,
         ranges: &Ranges,
         oldest: u16,
+        most: usize,
     ) -> bool {
-        const MOST: usize = 256;
-        for port in ranges.round_from(oldest).take(MOST) {
+        for port in ranges.round_from(oldest).take(most) {
             let ends = (S::from_any(triple.local), Endpoint::from_any(triple.real));
             let (Some(local), Some(real)) = ends else {
                 return false;

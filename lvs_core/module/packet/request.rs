@@ -453,7 +453,7 @@ fn lease<'r, C: Family, S: Family>(
     }
     // All are full: one that is over but for its wait makes room.
     let (local, addr, ranges, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
-    if flows.evict(cx.rcu, &triple, &ranges, port) {
+    if flows.evict(cx.rcu, &triple, &ranges, port, cx.ns.settings.lport_tries()) {
         let usable = usable(cx, protocol, addr, real);
         if let Ok(lease) = flows.spaces.lease(triple, &ranges, random::u32(), usable) {
             cx.ns.happened(Event::PortTakenFromTimeWait);

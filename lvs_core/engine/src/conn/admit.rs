@@ -22,6 +22,9 @@ pub struct DestStatus {
 pub struct ReusePolicy {
     /// sysctl `conn_reuse_mode`: 0 never reschedules (NAT only), any other does for TIME_WAIT and CLOSE.
     pub conn_reuse_mode: u32,
+    /// sysctl `fullnat_conn_reused_entry`: a SYN with a number of its own starts a closed FULLNAT connection over,
+    /// whatever the mode says.
+    pub fullnat_conn_reused: bool,
     /// sysctl `expire_nodest_conn`: connections of a removed destination end at once.
     pub expire_nodest_conn: bool,
 }
@@ -30,6 +33,7 @@ impl ReusePolicy {
     /// What a namespace starts with.
     pub const DEFAULT: Self = Self {
         conn_reuse_mode: 1,
+        fullnat_conn_reused: true,
         expire_nodest_conn: false,
     };
 }
@@ -50,7 +54,8 @@ impl<C: Address, S: Address> Conn<C, S> {
     ///
     /// The rules and their order are IPVS's, plus those for FULLNAT: since its
     /// sequence numbers are shifted by a constant of the connection, a client
-    /// that starts over gets a new connection, whatever `conn_reuse_mode` says.
+    /// that starts over gets a new connection, whatever `conn_reuse_mode` says,
+    /// unless `fullnat_conn_reused` is off.
     /// A retransmitted SYN never does.
     #[inline]
     #[must_use]
@@ -94,7 +99,8 @@ impl<C: Address, S: Address> Conn<C, S> {
                 || (policy.conn_reuse_mode & 2 != 0
                     && matches!(tcp, TcpState::FinWait)
                     && one_way));
-        by_mode || (matches!(self.method, Method::Fullnat) && self.opens_anew(snap, segment))
+        let fullnat = policy.fullnat_conn_reused && matches!(self.method, Method::Fullnat);
+        by_mode || (fullnat && self.opens_anew(snap, segment))
     }
 
     /// A SYN with a number of its own, in a state that nothing is lost in.

@@ -42,6 +42,8 @@ fn nat_shows_the_client_itself() {
         (TcpState::TimeWait, 1, Admission::Reschedule),
         (TcpState::TimeWait, 0, Admission::Continue),
         (TcpState::FinWait, 3, Admission::Continue),
+        (TcpState::Close, 2, Admission::Reschedule),
+        (TcpState::Established, 3, Admission::Continue),
     ] {
         let snap = Snapshot {
             state: open.state.with_tcp(tcp),
@@ -54,6 +56,66 @@ fn nat_shows_the_client_itself() {
         assert_eq!(
             conn.admit(snap, &from_client(SYN, 99, 0, 0), UP, policy),
             expected
+        );
+    }
+}
+
+#[test]
+fn where_replies_are_not_seen_fin_wait_is_as_good_as_over() {
+    for method in [Method::Droute, Method::Tunnel] {
+        let (client, virt, real) = (end(1, 1), end(2, 2), end(3, 3));
+        let conn = Conn::<Ipv4Addr, Ipv4Addr>::plain(Protocol::Tcp, method, client, virt, real, 7)
+            .unwrap();
+        let start = conn.start(Ticks::new(1));
+        for (tcp, mode, expected) in [
+            (TcpState::FinWait, 0, Admission::Continue),
+            (TcpState::FinWait, 1, Admission::Continue),
+            (TcpState::FinWait, 2, Admission::Reschedule),
+            (TcpState::FinWait, 3, Admission::Reschedule),
+            (TcpState::Established, 2, Admission::Continue),
+        ] {
+            let snap = Snapshot {
+                state: start.state.with_tcp(tcp),
+                ..start
+            };
+            let policy = ReusePolicy {
+                conn_reuse_mode: mode,
+                ..POLICY
+            };
+            let syn = from_client(SYN, 99, 0, 0);
+            assert_eq!(
+                conn.admit(snap, &syn, UP, policy),
+                expected,
+                "{tcp:?} {mode}"
+            );
+        }
+    }
+}
+
+#[test]
+fn fullnat_starts_nothing_over_when_that_is_off() {
+    let conn = fullnat::<Ipv4Addr, Ipv4Addr>(ALL_FEATURES);
+    let open = established(&conn);
+    let other = from_client(SYN, 5_000_000, 0, 0);
+    for (tcp, mode, expected) in [
+        (TcpState::TimeWait, 0, Admission::Continue),
+        (TcpState::FinWait, 0, Admission::Continue),
+        (TcpState::FinWait, 1, Admission::Continue),
+        (TcpState::TimeWait, 1, Admission::Reschedule),
+    ] {
+        let snap = Snapshot {
+            state: open.state.with_tcp(tcp),
+            ..open
+        };
+        let policy = ReusePolicy {
+            conn_reuse_mode: mode,
+            fullnat_conn_reused: false,
+            ..POLICY
+        };
+        assert_eq!(
+            conn.admit(snap, &other, UP, policy),
+            expected,
+            "{tcp:?} {mode}"
         );
     }
 }
