@@ -15,6 +15,13 @@ use crate::time::Ticks;
 /// the data connections would go elsewhere.
 pub const FTP_PORT: u16 = 21;
 
+/// The port from which FTP's servers open data connections.
+const FTP_DATA_PORT: u16 = 20;
+
+/// The first port that everybody may listen on, unless a host is told
+/// otherwise.
+const FIRST_FREE_PORT: u16 = 1024;
+
 /// Seconds after which a template that still has connections is looked at again.
 pub const RETRY_SECONDS: u32 = 60;
 
@@ -90,6 +97,19 @@ pub const fn template_port(service_port: u16, port: u16) -> u16 {
     } else {
         0
     }
+}
+
+/// Whether FTP's data connections come to `port`: if no service is there, what
+/// comes is for the service at [`FTP_PORT`].
+///
+/// ```
+/// # use lvs_engine::persist::is_ftp_data;
+/// assert!(is_ftp_data(20) && is_ftp_data(1024) && is_ftp_data(50_000));
+/// assert!(!is_ftp_data(21) && !is_ftp_data(80) && !is_ftp_data(1023));
+/// ```
+#[must_use]
+pub const fn is_ftp_data(port: u16) -> bool {
+    port == FTP_DATA_PORT || port >= FIRST_FREE_PORT
 }
 
 /// When a template that was renewed at `renewed` is over: not before its time,

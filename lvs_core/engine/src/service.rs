@@ -47,6 +47,18 @@ impl ServiceKey {
             Self::Fwmark { family, .. } => *family,
         }
     }
+
+    /// Whether it is FTP's, to which data connections belong besides its own.
+    #[must_use]
+    pub const fn is_ftp(&self) -> bool {
+        matches!(
+            self,
+            Self::Address {
+                port: persist::FTP_PORT,
+                ..
+            }
+        )
+    }
 }
 
 /// As people write it: `TCP 192.0.2.1:80`, `FWM 7`.

@@ -85,6 +85,9 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
         Ok(chosen) => chosen,
         Err(reason) => {
             if reason == DropReason::NoDestination {
+                if service.key.is_ftp() && head.destination.port != persist::FTP_PORT {
+                    return Verdict::Accept(job.packet);
+                }
                 job.packet.answer::<A>(Answer::PortUnreachable);
             }
             return job.drop(reason);
@@ -306,8 +309,8 @@ fn persistent<'r, A: Family>(
     Ok(Some((&template.dest, template.control.clone(), port)))
 }
 
-/// The service that a packet is for: by its mark, by its address and port, or
-/// by its address alone.
+/// The service that a packet is for: by its mark, by its address and port, as
+/// FTP's data, or by its address alone.
 fn wanted<'a, A: Family>(cx: Context<'a>, head: &Head<A>, mark: u32) -> Option<&'a Arc<Service>> {
     let services = &cx.ns.services;
     let by_address = |port| ServiceKey::Address {
@@ -325,9 +328,17 @@ fn wanted<'a, A: Family>(cx: Context<'a>, head: &Head<A>, mark: u32) -> Option<&
             },
         ),
     };
-    marked
-        .or_else(|| services.at(cx.rcu, by_address(head.destination.port)))
-        .or_else(|| services.at(cx.rcu, by_address(0)))
+    let exact = marked.or_else(|| services.at(cx.rcu, by_address(head.destination.port)));
+    if exact.is_some() {
+        return exact;
+    }
+    if head.protocol == Protocol::Tcp && persist::is_ftp_data(head.destination.port) {
+        if let Some(ftp) = services.at(cx.rcu, by_address(persist::FTP_PORT)) {
+            // Without a template nobody knows which server has the session.
+            return ftp.config().is_persistent().then_some(ftp);
+        }
+    }
+    services.at(cx.rcu, by_address(0))
 }
 
 /// Whether a TCP segment begins a connection; of one that may have come another
