@@ -26,6 +26,12 @@ modules_out() {
     fi
 }
 
+# fresh: no service, and nothing is left of former ones: neither connections nor templates nor removed servers.
+fresh() {
+    in_ns director ipvsadm -C
+    if loaded lvs; then rmmod lvs; modprobe lvs; fi
+}
+
 # adm ARGUMENTS...: our CLI in the director.
 adm() { in_ns director ipvsadm-rs "$@"; }
 

@@ -52,6 +52,9 @@ background() {
 }
 pid_of() { cat "$TMP/$1.pid"; }
 
+# end_of NAME: ends it, and returns when it is gone.
+end_of() { kill -KILL "$(pid_of "$1")"; wait_for gone "$(pid_of "$1")"; }
+
 # ask_udp NS ADDRESS PORT TEXT [SOURCE PORT]: sends a datagram until one comes back, and prints that.
 ask_udp() { in_ns "$1" python3 -IS "$LIB/ask.py" "$2" "$3" "$4" "${5:-0}"; }
 
