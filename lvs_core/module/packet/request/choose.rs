@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who serves a new connection.
+
+use super::{Context, Head};
+use crate::{
+    conns::Conns,
+    dests::Dest,
+    family::Family,
+    service::Service,
+    templates::{Control, Subject, Templates},
+};
+use kernel::sync::Arc;
+use lvs_engine::{
+    conn::Method,
+    drop_reason::DropReason,
+    persist,
+    service::{ServiceConfig, ServiceKey},
+};
+use lvs_kapi::route;
+use lvs_wire::addr::Family as AnyFamily;
+
+/// Who gets a connection.
+pub(super) struct Chosen<'r> {
+    pub(super) dest: &'r Arc<Dest>,
+    /// Why: the template.
+    pub(super) control: Option<Arc<Control>>,
+    /// On which port it listens; none for bypass.
+    pub(super) port: u16,
+    pub(super) method: Method,
+}
+
+impl Chosen<'_> {
+    /// Whether packets become IPv4's on their way, if they are not.
+    pub(super) fn is_translated_to_v4(&self) -> bool {
+        matches!(self.method, Method::Nat | Method::Fullnat)
+            && AnyFamily::of(&self.dest.real.addr) == AnyFamily::V4
+    }
+}
+
+/// Who gets the connection: the server that the client stays with, or the one
+/// whose turn it is, or, of a transparent cache without servers, the address
+/// that the client asked.
+pub(super) fn choose<'r, A: Family>(
+    cx: Context<'r>,
+    conns: &'r Conns,
+    service: &'r Service,
+    head: &Head<A>,
+) -> Result<Chosen<'r>, DropReason> {
+    if conns.len() >= cx.ns.settings.conn_max() {
+        return Err(DropReason::TooManyConnections);
+    }
+    let config = service.config();
+    let schedule = || service.schedule(cx.rcu, head.source.any(), head.destination.addr.into());
+    let asked = head.destination.port;
+    let method = |dest| service.method(dest, &cx.ns.services.default_pool, cx.rcu);
+    let chosen = if config.is_persistent() {
+        let found = persistent(cx, &conns.templates, service, &config, head, schedule)?;
+        found.map(|(dest, control, port)| Chosen {
+            dest,
+            control: Some(control),
+            port,
+            method: method(dest),
+        })
+    } else {
+        schedule().map(|dest| Chosen {
+            dest,
+            control: None,
+            port: match dest.real.port {
+                0 => asked,
+                port => port,
+            },
+            method: method(dest),
+        })
+    };
+    let bypass = || {
+        let dest = service.bypass.as_ref()?;
+        let elsewhere = route::is_unicast(cx.net, head.destination.addr)
+            && !route::is_local(cx.net, head.destination.addr);
+        (cx.ns.settings.cache_bypass() && elsewhere).then_some(Chosen {
+            dest,
+            control: None,
+            port: 0,
+            method: method(dest),
+        })
+    };
+    chosen.or_else(bypass).ok_or(DropReason::NoDestination)
+}
+
+/// The server that the client stays with, or, if it has none yet, the one that
+/// it will stay with; the template, and the port.
+fn persistent<'r, A: Family>(
+    cx: Context<'r>,
+    templates: &'r Templates,
+    service: &'r Service,
+    config: &ServiceConfig,
+    head: &Head<A>,
+    schedule: impl FnOnce() -> Option<&'r Arc<Dest>>,
+) -> Result<Option<(&'r Arc<Dest>, Arc<Control>, u16)>, DropReason> {
+    let asked = head.destination.port;
+    let own_port = match service.key {
+        ServiceKey::Address { port, .. } => port,
+        ServiceKey::Fwmark { .. } => 0,
+    };
+    let template_port = persist::template_port(own_port, asked);
+    let subject = Subject {
+        client: persist::network(head.source.addr, config.netmask),
+        scope: match service.key {
+            ServiceKey::Address { protocol, addr, .. } => ServiceKey::Address {
+                protocol,
+                addr,
+                port: template_port,
+            },
+            mark => mark,
+        },
+    };
+    let found = templates.find(cx.rcu, subject).filter(|template| {
+        let status = template.dest.status();
+        let quiet = status.weight == 0 && cx.ns.settings.expire_quiescent_template();
+        let holds = status.available && !quiet;
+        if !holds {
+            templates.remove(*template);
+        }
+        holds
+    });
+    let template = match found {
+        Some(template) => template,
+        None => {
+            let Some(dest) = schedule() else {
+                return Ok(None);
+            };
+            let port = if template_port != 0 {
+                dest.real.port
+            } else {
+                0
+            };
+            templates
+                .add(cx.rcu, subject, dest, port, config.timeout)
+                .ok_or(DropReason::NoMemory)?
+        }
+    };
+    let template = template.get();
+    let port = match template.dest.real.port {
+        port if port != 0 && asked == own_port => port,
+        _ => asked,
+    };
+    Ok(Some((&template.dest, template.control.clone(), port)))
+}
