@@ -2,6 +2,8 @@
 
     client 10.1.0.7 --- 10.1.0.1 director 10.2.0.1 --- 10.2.0.7 server      VIP 10.1.0.100, local addresses 10.9.x.y
 
+With the word `v6` on the command line the same in IPv6, where 10.1.0.7 is called fd00:1::7.
+
 Neighbours are permanent and both ends are packet sockets or pktgen, so that a row measures the director's path and
 nothing that only happens now and then. A sink is an nft rule at the ingress of the end: it counts and drops.
 """
@@ -12,9 +14,26 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import wire  # noqa: E402
 from packet import Packet, Udp  # noqa: E402
+from packet6 import Packet6  # noqa: E402
 
-CLIENT, SERVER, VIP, LIP = "10.1.0.7", "10.2.0.7", "10.1.0.100", "10.9.0.1"
+V6 = "v6" in sys.argv
+if V6:
+    Packet = Packet6
+    CLIENT, SERVER, VIP, LIP = "fd00:1::7", "fd00:2::7", "fd00:1::100", "fd00:9::1"
+    GATES = {"client": "fd00:1::1", "server": "fd00:2::1"}
+else:
+    CLIENT, SERVER, VIP, LIP = "10.1.0.7", "10.2.0.7", "10.1.0.100", "10.9.0.1"
+    GATES = {"client": "10.1.0.1", "server": "10.2.0.1"}
 ENDS = {"client": ("client", CLIENT), "server": ("server", SERVER)}
+
+
+# What IPv6 says to itself does not count.
+NOISE = "meta l4proto icmpv6 drop; " if V6 else ""
+
+
+def at(addr, port):
+    """As a command line has it."""
+    return f"[{addr}]:{port}" if V6 else f"{addr}:{port}"
 
 
 def sh(script, ns=None):
@@ -41,19 +60,33 @@ def up():
     sh("""
         for n in client director server; do ip netns add $n; ip -n $n link set lo up; done
         for n in client server; do ip -n $n link add eth0 type veth peer name $n netns director; done
+    """)
+    for ns in ("director", *ENDS):
+        # Nothing but what a row sends: no IPv6 at all or, where it is measured, none that the kernel begins.
+        sh("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0; for f in /proc/sys/net/ipv6/conf/*/addr_gen_mode; do echo 1 >$f; done"
+           if V6 else "sysctl -qw net.ipv6.conf.all.disable_ipv6=1", ns)
+    sh(six_addresses() if V6 else """
         ip -n client addr add 10.1.0.2/24 dev eth0; ip -n director addr add 10.1.0.1/24 dev client
         ip -n server addr add 10.2.0.2/24 dev eth0; ip -n director addr add 10.2.0.1/24 dev server
-        for n in client server; do ip -n $n link set eth0 up; ip -n director link set $n up; done
         ip -n director addr add 10.1.0.100/32 dev lo
         ip -n director addr add 10.9.0.1/32 dev lo
-        ip -n client route add default via 10.1.0.1; ip -n server route add default via 10.2.0.1
     """)
-    sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.disable_ipv6=1", "director")
-    for end in ENDS:
-        sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1", end)
+    sh("for n in client server; do ip -n $n link set eth0 up; ip -n director link set $n up; done")
+    sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1", "director")
+    for end, gate in GATES.items():
         dev, addr = ENDS[end]
+        sh(f"ip -n {end} route add default via {gate}")
         sh(f"ip -n director neigh replace {addr} lladdr {mac(end, 'eth0')} dev {dev} nud permanent")
-        sh(f"ip -n {end} neigh replace 10.{1 if end == 'client' else 2}.0.1 lladdr {mac('director', dev)} dev eth0 nud permanent")
+        sh(f"ip -n {end} neigh replace {gate} lladdr {mac('director', dev)} dev eth0 nud permanent")
+
+
+def six_addresses():
+    return """
+        ip -n client addr add fd00:1::2/64 dev eth0 nodad; ip -n director addr add fd00:1::1/64 dev client nodad
+        ip -n server addr add fd00:2::2/64 dev eth0 nodad; ip -n director addr add fd00:2::1/64 dev server nodad
+        ip -n director addr add fd00:1::100/128 dev lo nodad
+        ip -n director addr add fd00:9::1/128 dev lo nodad
+    """
 
 
 def mac(ns, dev):
@@ -65,8 +98,8 @@ def nft(ns, text):
 
 
 def sink(at):
-    """Counts and drops what comes to an end."""
-    nft(at, 'table netdev sink { chain c { type filter hook ingress device "eth0" priority 0; counter drop\n }\n }\n')
+    """Counts and drops what comes to an end, but for what IPv6 says to itself."""
+    nft(at, f'table netdev sink {{ chain c {{ type filter hook ingress device "eth0" priority 0; {NOISE}counter drop\n }}\n }}\n')
 
 
 def unsink(at):
@@ -81,11 +114,11 @@ def sunk(at, table="sink"):
 def as_tcp(dev):
     """Makes TCP of pktgen's UDP before anything else in the director sees it: same ports, flags ACK, right checksums.
     The UDP length and checksum become the sequence number, which nobody here looks at twice."""
+    family, edit = ("ipv6", "munge ip6 nexthdr set 6 munge offset 52 u32 set 0x5010ffff pipe action csum tcp") if V6 else \
+        ("ip", "munge ip protocol set 6 munge offset 32 u32 set 0x5010ffff pipe action csum ip4h tcp")
     sh(f"""
         tc qdisc add dev {dev} clsact
-        tc filter add dev {dev} ingress protocol ip matchall \
-            action pedit ex munge ip protocol set 6 munge offset 32 u32 set 0x5010ffff pipe \
-            action csum ip4h tcp
+        tc filter add dev {dev} ingress protocol {family} matchall action pedit ex {edit}
     """, "director")
 
 
@@ -98,14 +131,16 @@ def ends():
 
 
 def pktgen(ns, count, dst, sports, dports, src=None, srcs=None):
-    """Sends `count` 60-byte UDP packets from an end; returns the nanoseconds that took, by the guest's clock: under
+    """Sends `count` 60-byte UDP packets (80 in IPv6) from an end; returns the nanoseconds that took, by the guest's clock: under
     -icount shift=0 these are instructions."""
     dev = ENDS[ns][0]
     addr = src or ENDS[ns][1]
     low, high = srcs or (addr, addr)
     lines = ["rem_device_all", "add_device eth0"]
-    conf = [f"count {count}", "clone_skb 0", "pkt_size 60", "delay 0", f"dst_mac {mac('director', dev)}",
-            f"dst_min {dst}", f"dst_max {dst}", f"src_min {low}", f"src_max {high}",
+    addresses = [f"dst6 {dst}", f"src6 {addr}"] if V6 else \
+        [f"dst_min {dst}", f"dst_max {dst}", f"src_min {low}", f"src_max {high}"]
+    conf = [f"count {count}", "clone_skb 0", f"pkt_size {80 if V6 else 60}", "delay 0", f"dst_mac {mac('director', dev)}",
+            *addresses,
             # Of a range of ports the last is never sent from or to, of addresses it is.
             f"udp_src_min {sports[0]}", f"udp_src_max {sports[1] + (sports[0] < sports[1])}",
             f"udp_dst_min {dports[0]}", f"udp_dst_max {dports[1] + (dports[0] < dports[1])}"]

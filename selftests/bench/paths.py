@@ -6,7 +6,7 @@ to, for FLOWS consecutive ports) and whether flows have to be made by hand first
 import os
 
 import net
-from net import CLIENT, LIP, SERVER, VIP, nft, sh
+from net import CLIENT, LIP, NOISE, SERVER, VIP, at, nft, sh
 
 PORT = 80
 SPORT = 10000  # first source port of the flows
@@ -45,7 +45,7 @@ class Dropped(Path):
 
     def setup(self):
         for dev in ("client", "server"):
-            nft("director", f'table netdev drop{dev} {{ chain c {{ type filter hook ingress device "{dev}" priority 0; counter drop\n }}\n }}\n')
+            nft("director", f'table netdev drop{dev} {{ chain c {{ type filter hook ingress device "{dev}" priority 0; {NOISE}counter drop\n }}\n }}\n')
 
 
 class Redirected(Path):
@@ -122,7 +122,7 @@ class Stock(Path):
     def setup(self):
         sh(f"modprobe {self.module}")
         flag = "-" + self.proto[0]
-        sh(f"ipvsadm -A {flag} {VIP}:{PORT} -s rr; ipvsadm -a {flag} {VIP}:{PORT} -r {SERVER}:{PORT} {self.method}", "director")
+        sh(f"ipvsadm -A {flag} {at(VIP, PORT)} -s rr; ipvsadm -a {flag} {at(VIP, PORT)} -r {at(SERVER, PORT)} {self.method}", "director")
 
 
 class StockDr(Stock):
@@ -165,8 +165,8 @@ class Fullnat(Path):
         flag = "-" + self.proto[0]
         first, last = ports or (self.lport, self.lport + FLOWS - 1)
         sh(f"sysctl -qw net.ipv4.vs.fullnat_lport_max={last}; sysctl -qw net.ipv4.vs.fullnat_lport_min={first}; "
-           f"ipvsadm-rs -A {flag} {VIP}:{PORT} -s rr; ipvsadm-rs -P {flag} {VIP}:{PORT} -z {LIP}; "
-           f"ipvsadm-rs -a {flag} {VIP}:{PORT} -r {SERVER}:{PORT} --fullnat", "director")
+           f"ipvsadm-rs -A {flag} {at(VIP, PORT)} -s rr; ipvsadm-rs -P {flag} {at(VIP, PORT)} -z {LIP}; "
+           f"ipvsadm-rs -a {flag} {at(VIP, PORT)} -r {at(SERVER, PORT)} --fullnat", "director")
 
     def back(self, flows):
         if flows == 1:

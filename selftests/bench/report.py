@@ -24,15 +24,15 @@ def find(rows, **what):
     return next((r for r in rows if all(r.get(k) == v for k, v in what.items()) and "error" not in r), None)
 
 
-def packet_table(rows):
+def packet_table(rows, part="packet"):
     out = ["| path | protocol | direction | flows | instructions a packet | above the generator | against stock IPVS NAT |",
            "|---|---|---|---:|---:|---:|---:|"]
-    for r in (r for r in rows if r["part"] == "packet"):
+    for r in (r for r in rows if r["part"] == part):
         place = f"| {r['path']} | {r['proto'].upper()} | {r['direction']} | {r['flows']} |"
         if "error" in r:
             out.append(f"{place} not measured | | |")
             continue
-        generator = find(rows, part="packet", path=GENERATOR, proto=r["proto"], direction=r["direction"])
+        generator = find(rows, part=part, path=GENERATOR, proto=r["proto"], direction=r["direction"])
         ratio = against(rows, r)
         above = f"{r['instructions'] - generator['instructions']:.0f}" if generator else ""
         out.append(f"{place} {r['instructions']:.0f} | {above} | {f'{ratio:.3f}' if ratio else ''} |")
@@ -40,7 +40,7 @@ def packet_table(rows):
 
 
 def against(rows, r, peer=STOCK):
-    peer = find(rows, part="packet", path=peer, proto=r["proto"], direction=r["direction"], flows=r["flows"])
+    peer = find(rows, part=r["part"], path=peer, proto=r["proto"], direction=r["direction"], flows=r["flows"])
     return r["instructions"] / peer["instructions"] if peer else None
 
 
@@ -52,11 +52,16 @@ def goals(rows):
             for flows in (1, 1000):
                 r = find(rows, part="packet", path=OURS, proto=proto, direction=direction, flows=flows)
                 out.append((f"FULLNAT {proto.upper()} {direction}, {flows} flow{'s' * (flows > 1)}, against stock IPVS NAT", r and against(rows, r), 1.0))
-    for method, directions in METHODS.items():
-        for proto in ("udp", "tcp"):
-            for direction in directions:
-                r = find(rows, part="packet", path=f"lvs {method}", proto=proto, direction=direction, flows=1)
-                out.append((f"{method} {proto.upper()} {direction}, against stock's", r and against(rows, r, f"IPVS {method}"), 1.0))
+    for part, ip in (("packet", ""), ("packet6", "IPv6 ")):
+        for method, directions in METHODS.items():
+            for proto in ("udp", "tcp"):
+                for direction in directions:
+                    r = find(rows, part=part, path=f"lvs {method}", proto=proto, direction=direction, flows=1)
+                    out.append((f"{ip}{method} {proto.upper()} {direction}, against stock's", r and against(rows, r, f"IPVS {method}"), 1.0))
+    for proto in ("udp", "tcp"):
+        for direction in ("in", "out"):
+            r = find(rows, part="packet6", path=OURS, proto=proto, direction=direction, flows=1)
+            out.append((f"IPv6 FULLNAT {proto.upper()} {direction}, against stock IPVS NAT", r and against(rows, r), 1.0))
     r = find(rows, part="ports")
     out.append(("a new connection at 95 % of the ports against 10 %", r and r["ratio"], 1.5))
     for n in (200_000, 1_000_000):
@@ -147,7 +152,7 @@ def main():
     for what, value, limit in results:
         verdict = "not measured" if value is None else "met" if value <= limit else "**missed**"
         lines.append(f"| {what} | {'' if value is None else f'{value:.3f}' if value < 10 else f'{value:.0f}'} | {limit} | {verdict} |")
-    lines += ["", "## Established flows", ""] + packet_table(rows) + others(rows)
+    lines += ["", "## Established flows", ""] + packet_table(rows) + ["", "## Established flows of IPv6", "", "80-byte packets.", ""] + packet_table(rows, "packet6") + others(rows)
     failed = [r for r in rows if "error" in r]
     open(os.path.join(directory, "performance.md"), "w").write("\n".join(lines) + "\n")
     open(os.path.join(directory, "performance.svg"), "w").write(plot(rows))

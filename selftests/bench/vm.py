@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs inside the counting virtual machine: measures the parts named on the command line and prints one JSON object a line.
 
-    vm.py udp tcp new ports bulk mitigations memory memory-million memory-stock [few] [only=PATTERN]
+    vm.py udp tcp new ports bulk mitigations memory memory-million memory-stock [few] [v6] [only=PATTERN]
 
-`few` sends a tenth of the packets, to see that everything works. `only=` leaves out of udp and tcp the paths whose name
+`few` sends a tenth of the packets, to see that everything works. `v6` measures udp and tcp in IPv6, the methods alone. `only=` leaves out of udp and tcp the paths whose name
 the regular expression does not match.
 """
 import json
@@ -39,14 +39,15 @@ def attempt(function, **what):
 
 
 def packets(proto):
-    rows = [(kind, d, n) for kind, n in EVERY for d in ("in", "out")]
+    every = [(Dropped, 1), (Stock, 1), (Fullnat, 1)] if net.V6 else EVERY
+    rows = [(kind, d, n) for kind, n in every for d in ("in", "out")]
     both = (kind for pair in METHODS for kind in pair if kind is not Stock)
     rows += [(kind, d, 1) for kind in both for d in kind.directions]
-    if proto == "tcp":
+    if proto == "tcp" and not net.V6:
         rows.append((FullnatToa, "in", 1))
     for kind, direction, flows in (r for r in rows if re.search(ONLY, r[0].name)):
         attempt(lambda: {"instructions": measure.row(kind, proto, direction, flows, COUNT)},
-                part="packet", path=kind.name, proto=proto, direction=direction, flows=flows)
+                part="packet6" if net.V6 else "packet", path=kind.name, proto=proto, direction=direction, flows=flows)
 
 
 def mitigations():
