@@ -27,10 +27,6 @@ else:
 ENDS = {"client": ("client", CLIENT), "server": ("server", SERVER)}
 
 
-# What IPv6 says to itself does not count.
-NOISE = "meta l4proto icmpv6 drop; " if V6 else ""
-
-
 def at(addr, port):
     """As a command line has it."""
     return f"[{addr}]:{port}" if V6 else f"{addr}:{port}"
@@ -75,6 +71,8 @@ def up():
     sh("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1", "director")
     for end, gate in GATES.items():
         dev, addr = ENDS[end]
+        # What an end's IPv6 says to itself would be counted, or made TCP.
+        nft(end, "table ip6 quiet { chain c { type filter hook output priority 0; meta l4proto icmpv6 drop\n }\n }\n")
         sh(f"ip -n {end} route add default via {gate}")
         sh(f"ip -n director neigh replace {addr} lladdr {mac(end, 'eth0')} dev {dev} nud permanent")
         sh(f"ip -n {end} neigh replace {gate} lladdr {mac('director', dev)} dev eth0 nud permanent")
@@ -98,8 +96,9 @@ def nft(ns, text):
 
 
 def sink(at):
-    """Counts and drops what comes to an end, but for what IPv6 says to itself."""
-    nft(at, f'table netdev sink {{ chain c {{ type filter hook ingress device "eth0" priority 0; {NOISE}counter drop\n }}\n }}\n')
+    """Counts and drops what comes to an end, but for what the director's IPv6 says to itself."""
+    noise = "meta l4proto icmpv6 drop; " if V6 else ""
+    nft(at, f'table netdev sink {{ chain c {{ type filter hook ingress device "eth0" priority 0; {noise}counter drop\n }}\n }}\n')
 
 
 def unsink(at):

@@ -6,7 +6,7 @@ to, for FLOWS consecutive ports) and whether flows have to be made by hand first
 import os
 
 import net
-from net import CLIENT, LIP, NOISE, SERVER, VIP, at, nft, sh
+from net import CLIENT, LIP, SERVER, VIP, at, nft, sh
 
 PORT = 80
 SPORT = 10000  # first source port of the flows
@@ -45,7 +45,7 @@ class Dropped(Path):
 
     def setup(self):
         for dev in ("client", "server"):
-            nft("director", f'table netdev drop{dev} {{ chain c {{ type filter hook ingress device "{dev}" priority 0; {NOISE}counter drop\n }}\n }}\n')
+            nft("director", f'table netdev drop{dev} {{ chain c {{ type filter hook ingress device "{dev}" priority 0; counter drop\n }}\n }}\n')
 
 
 class Redirected(Path):
