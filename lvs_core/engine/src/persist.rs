@@ -138,6 +138,42 @@ mod tests {
     use core::net::{Ipv4Addr, Ipv6Addr};
     use proptest::prelude::*;
 
+    #[test]
+    fn a_template_is_of_the_services_port_or_of_all() {
+        for (service, asked, port) in [
+            (80, 80, 80),
+            (21, 21, 0),
+            (21, 20, 0),
+            (21, 2000, 0),
+            (0, 443, 0),
+        ] {
+            assert_eq!(template_port(service, asked), port, "{service} {asked}");
+        }
+        for (port, is_data) in [
+            (20, true),
+            (1024, true),
+            (65_535, true),
+            (21, false),
+            (1023, false),
+        ] {
+            assert_eq!(is_ftp_data(port), is_data, "{port}");
+        }
+    }
+
+    #[test]
+    fn a_template_with_connections_outlives_its_time() {
+        let (renewed, late) = (Ticks::new(0), Ticks::new(0).after_seconds(300));
+        let early = Ticks::new(0).after_seconds(50);
+        for (connections, now, end) in [
+            (0, early, renewed.after_seconds(60)),
+            (1, early, renewed.after_seconds(60)),
+            (0, late, renewed.after_seconds(60)),
+            (1, late, late.after_seconds(60)),
+        ] {
+            assert_eq!(ends_at(renewed, 60, connections, now), end);
+        }
+    }
+
     proptest! {
         #[test]
         fn an_ipv4_network_is_the_address_under_the_mask(addr in any::<u32>(), length in 0..=32_u32) {

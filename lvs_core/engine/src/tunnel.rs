@@ -160,6 +160,22 @@ mod tests {
     }
 
     #[test]
+    fn each_way_of_wrapping_needs_its_room() {
+        let gue = |checksum| Tunnel::Gue { port: 1, checksum };
+        for (tunnel, more) in [
+            (Tunnel::Ipip, 0),
+            (Tunnel::Gre { checksum: false }, 4),
+            (Tunnel::Gre { checksum: true }, 8),
+            (gue(GueChecksum::None), 12),
+            (gue(GueChecksum::Full), 12),
+            (gue(GueChecksum::Remote), 20),
+        ] {
+            assert_eq!(tunnel.overhead(Family::V4), 20 + more);
+            assert_eq!(tunnel.overhead(Family::V6), 40 + more);
+        }
+    }
+
+    #[test]
     fn types_and_flags_that_do_not_exist_are_refused() {
         for kind in [3, 4, 255] {
             assert_eq!(Tunnel::new(kind, 1, 0), Err(ConfigError::TunnelType));
