@@ -67,7 +67,8 @@ cat >status.sh <<'S'
 echo -n 'last words'; exit 7
 S
 cat >panic.sh <<'S'
-echo before; echo c >/proc/sysrq-trigger; sleep 1000
+# What stands in a pipe when the kernel dies is lost with it: first it must have been carried.
+echo before; for _ in 1 2 3 4 5; do sleep 0.2; done; echo c >/proc/sysrq-trigger; sleep 1000
 S
 cat >hang.sh <<'S'
 echo waiting; sleep 1000
