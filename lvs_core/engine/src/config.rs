@@ -105,7 +105,7 @@ errors! {
     Ipv6Fragments: OpNotSupp, "This kernel cannot collect IPv6 fragments: load or install the module nf_defrag_ipv6.";
     PortRangeEmpty: Inval, "The port range is empty: fullnat_lport_min must not be above fullnat_lport_max.";
     PortRangePrivileged: Inval, "The port range begins below 1024: those ports belong to root.";
-    TimeoutRange: Inval, "A timeout must be 1 to 2147483 seconds.";
+    TimeoutRange: Inval, "A timeout must be 1 to 8589934 seconds.";
     NoMemory: NoMem, "The kernel has no memory for it.";
 }
 

@@ -8,8 +8,8 @@
 
 use crate::tcp::TcpState;
 
-/// Longest timeout that can be set, in seconds (what 32 bits of the kernel's jiffies at 1000 Hz can hold).
-pub const MAX_SECONDS: u32 = 2_147_483;
+/// Longest timeout that can be set, in seconds: what 31 bits of jiffies hold at 250 Hz, as IPVS has it in Debian's kernel.
+pub const MAX_SECONDS: u32 = 8_589_934;
 
 /// Seconds that an entry is kept after a RST was sent for it.
 pub const LINGER_SECONDS: u32 = 3;
