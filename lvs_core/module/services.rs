@@ -26,10 +26,10 @@ use lvs_kapi::{
     net::Net,
     random,
     rcu::{self, ReadLock},
-    route,
+    route::{self, Query, Route},
     vec::Vec,
 };
-use lvs_wire::addr::{AnyAddr, AnyEndpoint, Family};
+use lvs_wire::addr::{Address, AnyAddr, AnyEndpoint, Family};
 
 const BUCKETS: usize = 256;
 
@@ -279,6 +279,7 @@ impl Services {
         if !is_unicast {
             return Err(ConfigError::DestAddress);
         }
+        has_way(net, named, config.method)?;
         self.note(named, &config)?;
         if !lists.has_family(family) {
             start(family)?;
@@ -310,6 +311,7 @@ impl Services {
     /// Changes a destination. May sleep.
     pub(crate) fn edit_dest(
         &self,
+        net: &Net,
         key: ServiceKey,
         request: &DestRequest<'_>,
     ) -> Result<(), ConfigError> {
@@ -319,6 +321,10 @@ impl Services {
         let dest = service.find_dest(named);
         let current = dest.as_ref().map(|dest| dest.config());
         let config = request.edit(current)?;
+        // One that is a tunnel stays one while its route is away.
+        if !current.is_some_and(|current| current.method == config.method) {
+            has_way(net, named, config.method)?;
+        }
         self.note(named, &config)?;
         if let Some(dest) = dest {
             dest.change(config);
@@ -406,4 +412,24 @@ impl Services {
             }
         }
     }
+}
+
+/// A tunnel leads to where packets of this host can go: nobody else would say
+/// that they cannot.
+fn has_way(net: &Net, named: AnyEndpoint, method: Method) -> Result<(), ConfigError> {
+    match (method, named.addr) {
+        (Method::Tunnel, AnyAddr::V4(server)) => routed(net, server),
+        (Method::Tunnel, AnyAddr::V6(server)) => routed(net, server),
+        _ => Ok(()),
+    }
+}
+
+fn routed<A: Address>(net: &Net, server: A) -> Result<(), ConfigError> {
+    let query = Query {
+        destination: server,
+        source: A::UNSPECIFIED,
+        mark: 0,
+        next_hop: false,
+    };
+    Route::find(net, query).map_or(Err(ConfigError::TunnelRoute), |_| Ok(()))
 }

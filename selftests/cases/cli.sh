@@ -120,6 +120,43 @@ test_errors_are_sentences() {
 WORDS
 }
 
+# What is asked, and what the kernel says to it.
+test_once_bad_input_is_refused_in_the_kernels_own_words() {
+    local before words sentence
+    before=$(adm -Sn)
+    while IFS='|' read -r words sentence; do
+        # shellcheck disable=SC2086  # words are meant
+        refused "^$(rx "$sentence")$" adm $words
+    done <<WORDS
+-a -t $VIP:80 -r 192.0.2.1:80 -i|There is no route to the tunnel's other end: add one to the server's address first.
+-a -t $VIP:80 -r [2001:db8::1]:80 -i|There is no route to the tunnel's other end: add one to the server's address first.
+-e -t $VIP:80 -r $S2:80 -i -x 5 -y 6|The lower threshold is above the upper one: lower the first or raise the second.
+-a -t $VIP:80 -r $S1:81 -m -x 5 -y 6|The lower threshold is above the upper one: lower the first or raise the second.
+-a -t $VIP:80 -r $S1:81 -m -y 6|The lower threshold is above the upper one: lower the first or raise the second.
+-a -t $VIP:80 -r [fd00:2::2]:80 --fullnat|The destination's address family differs from its service's: only tunnels, and FULLNAT from IPv6 to IPv4, allow that.
+-a -t $VIP:80 -r 224.0.0.5:80 -m|The destination's address is not one that a host can have: give a unicast address that there is a route to.
+-P -t $VIP:80 -z fd00:9::1|A service of IPv4 has no use for a local address of IPv6: its servers are of IPv4.
+-P -z 224.0.0.5|A local address must be one that servers can answer to: neither unspecified, loopback, link-local, multicast nor broadcast.
+-A -t $VIP:88 -s rr -p 60 -M 255.0.255.0|The persistence mask is no mask: its ones must come before its zeros, as in 255.255.255.0.
+-A -t $VIP:88 -s rr -p 60 -M 24|The persistence mask is no mask: its ones must come before its zeros, as in 255.255.255.0.
+-E -t $VIP:80 -s rr -p 60 -M 0.0.0.255|The persistence mask is no mask: its ones must come before its zeros, as in 255.255.255.0.
+-A -t $VIP:88 -s rr -b flag-1|A service has no such flag: persistent, ops and, with sh and mh, fallback and port are those there are.
+-A -t $VIP:88 -s sh -b flag-3|A service has no such flag: persistent, ops and, with sh and mh, fallback and port are those there are.
+WORDS
+    same "$before" "$(adm -Sn)" "rules after what was refused"
+}
+
+test_once_a_tunnel_needs_a_route_when_it_begins() {
+    ip -n director route add 192.0.2.0/24 via "$S1"
+    adm -a -t $VIP:80 -r 192.0.2.1:80 -i
+    ip -n director route del 192.0.2.0/24
+    # A route that is away for a while does not keep the weight from being changed.
+    adm -e -t $VIP:80 -r 192.0.2.1:80 -i -w 0
+    adm -e -t $VIP:80 -r 192.0.2.1:80 -m
+    refused 'no route' adm -e -t $VIP:80 -r 192.0.2.1:80 -i
+    adm -d -t $VIP:80 -r 192.0.2.1:80
+}
+
 test_once_without_privilege_reading_our_own_family_works_and_writing_does_not() {
     in_ns director setpriv --reuid=65534 --clear-groups ipvsadm-rs -G >/dev/null
     in_ns director setpriv --reuid=65534 --clear-groups ipvsadm-rs -L --drops >/dev/null

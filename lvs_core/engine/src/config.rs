@@ -86,6 +86,7 @@ errors! {
     Weight: Range, "The weight is negative: give 0 to stop new connections, or more.";
     ThresholdOrder: Range, "The lower threshold is above the upper one: lower the first or raise the second.";
     ThresholdRange: Inval, "The upper threshold is greater than 2147483647.";
+    TunnelRoute: Inval, "There is no route to the tunnel's other end: add one to the server's address first.";
     TunnelPort: Inval, "A GUE tunnel needs a port: give one above 0.";
     DestExists: Exist, "The destination exists already: edit it, or delete it first.";
     DestUnknown: NoEnt, "The service has no such destination: add it first.";

@@ -134,7 +134,7 @@ fn change_dest(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
     let dest = parse::ipvs_dest(request)?;
     match request.command() {
         cmd::NEW_DEST => Ns::add_dest(ns, request.net(), key, &dest),
-        cmd::SET_DEST => ns.services.edit_dest(key, &dest),
+        cmd::SET_DEST => ns.services.edit_dest(request.net(), key, &dest),
         _ => ns.delete_dest(key, &dest),
     }
     .map_err(refusal)
