@@ -28,7 +28,7 @@ pub(crate) fn sentence(error: &Error) -> Failure {
             )
         }
         ErrorKind::TooManyValues => failure(
-            USAGE,
+            REFUSED,
             format!(
                 "{option} takes no value, and `{}` was given.",
                 context(error, ContextKind::InvalidValue)

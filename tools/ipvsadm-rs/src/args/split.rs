@@ -42,13 +42,17 @@ fn b_has_a_value(words: &[String]) -> Result<(), Failure> {
     let mut pairs = words
         .iter()
         .zip(words.iter().skip(1).map(Some).chain([None]));
-    let lonely = pairs.any(|(word, next)| {
+    let lonely = pairs.find(|(word, next)| {
         is_b_without_value(word) && next.is_none_or(|next| next.starts_with('-'))
     });
-    if lonely {
-        Err(b_is_flags())
-    } else {
-        Ok(())
+    match lonely {
+        // As with every option without its value.
+        Some((_, None)) => Err(Failure {
+            status: REFUSED,
+            ..b_is_flags()
+        }),
+        Some(_) => Err(b_is_flags()),
+        None => Ok(()),
     }
 }
 

@@ -28,7 +28,7 @@ impl Context<'_> {
         let settings = DestSettings {
             method: self.method(),
             weight: self
-                .number("weight", 0, 65535, "weight")?
+                .number("weight", 0, i32::MAX.unsigned_abs(), "weight")?
                 .map_or(1, |w| w as i32),
             upper: self.threshold("u-threshold", "u_threshold")?,
             lower: self.threshold("l-threshold", "l_threshold")?,

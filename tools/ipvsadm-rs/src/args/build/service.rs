@@ -75,10 +75,13 @@ impl Context<'_> {
     }
 
     pub(super) fn name(&self, option: &str, max: usize) -> Result<Option<String>, Failure> {
+        let illegal = |text: &str| {
+            format!("illegal {option} specified: `{text}` is not a name of 1 to {max} characters.")
+        };
         match self.value(option) {
-            Some(text) if text.is_empty() || text.len() > max => Err(Failure::usage(format!(
-                "illegal {option} specified: `{text}` is not a name of 1 to {max} characters."
-            ))),
+            Some("") => Err(Failure::usage(illegal(""))),
+            // Stock cuts it off, and the kernel does not know what is left.
+            Some(text) if text.len() > max => Err(Failure::refused(illegal(text))),
             other => Ok(other.map(str::to_string)),
         }
     }

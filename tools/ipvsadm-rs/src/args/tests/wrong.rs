@@ -37,10 +37,10 @@ const WRONG: &[(&str, u8, &str)] = &[
     ("-A -t 1.2.3.4:80 -M x", USAGE, "mask"),
     ("-A -t [::1]:80 -M 129", USAGE, "ipv6 netmask"),
     ("-A -t 1.2.3.4:80 -6", USAGE, "-6 goes with -f"),
-    ("-A -t 1.2.3.4:80 -s abcdefghijklmnop", USAGE, "scheduler"),
+    ("-A -t 1.2.3.4:80 -s abcdefghijklmnop", REFUSED, "scheduler"),
     ("-A -t 1.2.3.4:80 -b nope", USAGE, "--fullnat"),
     ("-A -t 1.2.3.4:80 -b sh-port", USAGE, "incompatible"),
-    ("-A -t 1.2.3.4:80 -b", USAGE, "--fullnat"),
+    ("-A -t 1.2.3.4:80 -b", REFUSED, "--fullnat"),
     (
         "-A -t 1.2.3.4:80 --masq-only --no-masq-only",
         USAGE,
@@ -52,7 +52,7 @@ const WRONG: &[(&str, u8, &str)] = &[
     ("-A -f 4294967296", USAGE, "fwmark"),
     ("-A -f -5", USAGE, "fwmark"),
     ("-a -t 1.2.3.4:80", USAGE, "real-server"),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -b", USAGE, "--fullnat"),
+    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -b", REFUSED, "--fullnat"),
     ("-a -t 1.2.3.4:80 -r 1.1.1.1 -b -w 1", USAGE, "--fullnat"),
     ("-ab -t 1.2.3.4:80 -r 1.1.1.1", USAGE, "--fullnat"),
     (
@@ -66,7 +66,7 @@ const WRONG: &[(&str, u8, &str)] = &[
         "forwarding-method",
     ),
     ("-a -t 1.2.3.4:80 -r 1.1.1.1 -w -1", USAGE, "weight"),
-    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -w 65536", USAGE, "weight"),
+    ("-a -t 1.2.3.4:80 -r 1.1.1.1 -w 2147483648", USAGE, "weight"),
     (
         "-a -t 1.2.3.4:80 -r 1.1.1.1 -x 2147483648",
         USAGE,
@@ -103,6 +103,7 @@ const WRONG: &[(&str, u8, &str)] = &[
     ("-L -A", USAGE, "multiple commands"),
     ("-L -n -n", USAGE, "multiple 'numeric'"),
     ("-L foo", USAGE, "unexpected argument foo"),
+    ("--list=foo", REFUSED, "takes no value"),
     ("-L --timeout --daemon", USAGE, "conflicts"),
     ("-L -c -t 1.2.3.4:80", USAGE, "conflicts"),
     ("-L --drops --stats", USAGE, "conflicts"),
@@ -127,7 +128,7 @@ const WRONG: &[(&str, u8, &str)] = &[
     ("--start-daemon master --syncid 256", USAGE, "syncid"),
     (
         "--start-daemon master --mcast-interface abcdefghijklmnop",
-        USAGE,
+        REFUSED,
         "mcast-interface",
     ),
     ("-P", USAGE, "-z"),
