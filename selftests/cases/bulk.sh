@@ -13,7 +13,11 @@ setup() {
     sha256sum <"$TMP/data" >"$TMP/sum"
 }
 
-bulk() { service -t 9000 "$s1:9000"; }
+bulk() {
+    service -t 9000 "$s1:9000"
+    service -t 5201 "$s1:5201"
+    service -u 5201 "$s1:5201"
+}
 
 # transfer up|down: one connection; the receiver's sum must be the sender's.
 transfer() {
@@ -106,6 +110,20 @@ NFT
     at_most $(($(packets entered director) * 11 / 10)) "$(packets left s1)" "packets out"
     # It is in packets that are larger than the MTU, so it was written into packets that stayed whole.
     at_least 1 "$(packets toa s1)" "big packets with the option"
+}
+
+# iperf OPTIONS...: what the receiving end has got, in bytes.
+iperf() { in_ns client iperf3 -c "$VIP" --connect-timeout 20000 -J "$@" | jq '.error // .end.sum_received.bytes // .end.sum.bytes'; }
+
+test_iperf3_in_every_way() {
+    background s1 iperf3 iperf3 -s
+    wait_for listens s1 tcp 5201
+    at_least 4000000 "$(iperf -n 4M)" 'bytes up'
+    at_least 4000000 "$(iperf -n 4M -R)" 'bytes down'
+    at_least 4000000 "$(iperf -n 4M -P 4)" 'bytes over four connections'
+    # Some may be lost: the receiver is as slow as the sender.
+    at_least 500000 "$(iperf -n 1M -u -b 10M -l 1200)" 'bytes in datagrams'
+    kill "$(pid_of iperf3)"
 }
 
 run_facts v4 v6

@@ -10,7 +10,7 @@
 # what differs, of status, stdout, stderr and table, with commas. A line that does not differ any more fails like one that
 # does and is not there; the line is in the script but once. `rs stderr | * | REASON` is about every command that fails.
 # seconds: 400
-# suite: control
+# suite: differential
 import difflib
 import ipaddress
 import os
