@@ -21,6 +21,7 @@ pub struct Route {
     /// What IPv6's tables were at when it was found.
     cookie: u32,
     next_hop: bool,
+    local: bool,
     source: [u32; 4],
 }
 
@@ -69,6 +70,7 @@ impl Route {
             dst,
             cookie: found.cookie,
             next_hop: query.next_hop,
+            local: found.local,
             source: found.source,
         })
     }
@@ -101,8 +103,7 @@ impl Route {
     /// Whether it leads to this host itself.
     #[inline]
     pub fn is_local(&self) -> bool {
-        // SAFETY: Live by the type invariant.
-        unsafe { bindings::lvs_dst_is_local(self.dst.as_ptr()) }
+        self.local
     }
 
     /// The largest packet that passes, in bytes of IP.

@@ -236,6 +236,13 @@ impl Packet {
         unsafe { bindings::lvs_skb_untrack(self.as_ptr()) };
     }
 
+    /// Lets our own hooks pass the packet by. Any context.
+    #[inline]
+    pub fn settle(&mut self) {
+        // SAFETY: Owned by the type invariant.
+        unsafe { bindings::lvs_skb_settle(self.as_ptr()) };
+    }
+
     /// Lets our own hooks and connection tracking pass the packet by, which goes
     /// on by itself. Any context.
     #[inline]

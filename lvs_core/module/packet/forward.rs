@@ -98,11 +98,11 @@ pub(super) fn to_server<C: Family, S: Family>(
 #[inline]
 fn to_client<C: Family, S: Family>(job: Job<'_, S>, conn: &Conn<C, S>) -> Result<Sent, DropReason> {
     let mut plan = conn.plan_out(job.head.flags());
-    plan.ttl = job.place.hop();
     if plan.tcp.is_some_and(|edit| edit.mss_lower != 0) {
         job.cx.ns.happened(Event::MssLowered);
     }
     if C::FAMILY == S::FAMILY && job.is_routed() {
+        plan.ttl = job.place.hop();
         return job.pass_through(&plan);
     }
     let query = Query {
@@ -112,6 +112,7 @@ fn to_client<C: Family, S: Family>(job: Job<'_, S>, conn: &Conn<C, S>) -> Result
         next_hop: false,
     };
     let route = Route::find(job.cx.net, query).ok_or(DropReason::NoRoute)?;
+    plan.ttl = job.place.hop_along(&route);
     job.rewrite(&plan, 0, &route)
 }
 
@@ -144,11 +145,11 @@ fn done<C: Family, S: Family>(
 }
 
 impl<A: Family> Job<'_, A> {
-    /// Whether the packet may cross this host, and pass a link of `mtu` bytes
-    /// when it has grown by `grows`. If not, its sender has been told.
+    /// Whether the packet may make the hop, and pass a link of `mtu` bytes when
+    /// it has grown by `grows`. If not, its sender has been told.
     #[inline]
-    pub(super) fn check(&mut self, mtu: u32, grows: u32) -> Result<(), DropReason> {
-        if self.place.hop() == TtlStep::Decrement && self.head.ttl <= 1 {
+    pub(super) fn check(&mut self, hop: TtlStep, mtu: u32, grows: u32) -> Result<(), DropReason> {
+        if hop == TtlStep::Decrement && self.head.ttl <= 1 {
             self.packet.answer::<A>(skb::Answer::TimeExceeded);
             return Err(DropReason::TtlExceeded);
         }
@@ -195,7 +196,7 @@ impl<A: Family> Job<'_, A> {
         // room for what is added.
         let grows = if self.traits.is_gso() { 0 } else { grows };
         let done = if A::FAMILY == B::FAMILY {
-            self.check(mtu, grows)?;
+            self.check(plan.ttl, mtu, grows)?;
             self.packet
                 .rewrite(self.traits, self.head.l4, plan, mtu)
                 .map_err(reason)?
@@ -217,7 +218,8 @@ impl<A: Family> Job<'_, A> {
         // In the sender's own terms: its IP header is shorter or longer.
         // CAST: 40 at most.
         let (old, new) = (A::HEADER_LEN as u32, B::HEADER_LEN as u32);
-        self.check(mtu.saturating_add(old).saturating_sub(new), grows)?;
+        let mtu_before = mtu.saturating_add(old).saturating_sub(new);
+        self.check(plan.ttl, mtu_before, grows)?;
         // CAST: The low half is as random.
         let id = random::u32() as u16;
         let Head {

@@ -127,20 +127,15 @@ impl<A: Family> Report<'_, A> {
         }
     }
 
-    /// Why the error goes no further, if it does not.
-    fn fault(&mut self) -> Option<DropReason> {
-        if !self.packet.icmp_checksum_is_right::<A>(self.ip.l4_offset) {
-            return Some(DropReason::BadChecksum);
-        }
-        // No error is sent about an error.
-        let dies = self.place.hop() == TtlStep::Decrement && self.ip.ttl <= 1;
-        dies.then_some(DropReason::TtlExceeded)
+    /// Whether it says what its sender said.
+    fn is_sound(&mut self) -> bool {
+        self.packet.icmp_checksum_is_right::<A>(self.ip.l4_offset)
     }
 
     /// From the server's side, about a packet of the client's.
     fn to_client<C: Family>(mut self, entry: Ref<'_, Connection<C, A>>) -> Verdict {
-        if let Some(fault) = self.fault() {
-            return self.cx.drop(self.packet, fault);
+        if !self.is_sound() {
+            return self.cx.drop(self.packet, DropReason::BadChecksum);
         }
         let conn = &entry.conn;
         let plan = conn.icmp_to_client(entry.snapshot());
@@ -149,8 +144,8 @@ impl<A: Family> Report<'_, A> {
 
     /// From the client's side, about a packet of the server's.
     fn to_server<S: Family>(mut self, entry: Ref<'_, Connection<A, S>>) -> Verdict {
-        if let Some(fault) = self.fault() {
-            return self.cx.drop(self.packet, fault);
+        if !self.is_sound() {
+            return self.cx.drop(self.packet, DropReason::BadChecksum);
         }
         let conn = &entry.conn;
         // Where the server has the virtual address, it has sent the packet as
@@ -167,7 +162,20 @@ impl<A: Family> Report<'_, A> {
     /// from `source`.
     fn translate<B: Family>(mut self, mut plan: ErrorPlan<B>, source: B) -> Verdict {
         let cx = self.cx;
-        plan.ttl = self.place.hop();
+        let query = Query {
+            destination: plan.dst,
+            source,
+            mark: self.packet.mark(),
+            next_hop: false,
+        };
+        let Some(route) = Route::find(cx.net, query) else {
+            return cx.drop(self.packet, DropReason::NoRoute);
+        };
+        plan.ttl = self.place.hop_along(&route);
+        // No error is sent about an error.
+        if plan.ttl == TtlStep::Decrement && self.ip.ttl <= 1 {
+            return cx.drop(self.packet, DropReason::TtlExceeded);
+        }
         let offset = self.ip.l4_offset;
         let done = if A::FAMILY == B::FAMILY {
             self.packet.rewrite_error(self.traits, offset, &plan)
@@ -179,15 +187,6 @@ impl<A: Family> Report<'_, A> {
         if let Err(error) = done {
             return cx.drop(self.packet, reason(error));
         }
-        let query = Query {
-            destination: plan.dst,
-            source,
-            mark: self.packet.mark(),
-            next_hop: false,
-        };
-        let Some(route) = Route::find(cx.net, query) else {
-            return cx.drop(self.packet, DropReason::NoRoute);
-        };
         cx.ns.happened(Event::IcmpTranslated);
         self.packet.send::<B>(cx.net, cx.rcu, &route);
         Verdict::Taken
@@ -221,7 +220,7 @@ impl<A: Family> Report<'_, A> {
             return Verdict::Accept(self.packet);
         };
         // From anybody about anything it would be a way to make us slow.
-        if cx.ns.services.has_tunnel(cx.rcu, about.destination) && self.fault().is_none() {
+        if cx.ns.services.has_tunnel(cx.rcu, about.destination) && self.is_sound() {
             self.packet
                 .learn_mtu::<A>(cx.net, about.offset, about.protocol, mtu);
             cx.ns.happened(Event::TunnelMtuLearnt);

@@ -59,13 +59,21 @@ pub(super) fn to_server<C: Family, S: Family>(
 }
 
 impl<A: Family> Job<'_, A> {
+    /// Leaves the packet to this host's own stack, as it is. On its way up it
+    /// may meet our hooks again.
+    fn stay(mut self) -> Result<Sent, DropReason> {
+        self.packet.settle();
+        Ok(Sent::On(self.packet, Rewritten::PLAIN))
+    }
+
     /// Sends the packet as it is.
     fn pass_on(mut self, route: &Route) -> Result<Sent, DropReason> {
         if route.is_local() {
-            return Ok(Sent::On(self.packet, Rewritten::PLAIN));
+            return self.stay();
         }
-        self.check(route.mtu(), 0)?;
-        let crossed = self.packet.cross::<A>(self.place.hop());
+        let hop = self.place.hop();
+        self.check(hop, route.mtu(), 0)?;
+        let crossed = self.packet.cross::<A>(hop);
         crossed.map_err(|_| DropReason::NoMemory)?;
         self.packet.send::<A>(self.cx.net, self.cx.rcu, route);
         Ok(Sent::Away(Rewritten::PLAIN))

@@ -38,6 +38,7 @@ use lvs_kapi::{
     netfilter::{Hook, Point, Spec, Verdict},
     netns::{Anchor, Hooks},
     rcu::ReadLock,
+    route::Route,
     skb::{Answer, DefragUser, Packet, Traits},
 };
 use lvs_wire::{
@@ -168,6 +169,17 @@ impl Place {
         match self {
             Self::Arriving | Self::Local => TtlStep::Decrement,
             Self::Through | Self::Leaving => TtlStep::Keep,
+        }
+    }
+
+    /// As [`Place::hop`], for a packet that goes on along `route`: what stays
+    /// here makes no hop.
+    #[inline]
+    fn hop_along(self, route: &Route) -> TtlStep {
+        if route.is_local() {
+            TtlStep::Keep
+        } else {
+            self.hop()
         }
     }
 }

@@ -31,9 +31,14 @@ void lvs_skb_untrack(struct sk_buff *skb)
 }
 
 /* Ours from here: no second look by our hooks, none by connection tracking. */
-void lvs_skb_claim(struct sk_buff *skb)
+void lvs_skb_settle(struct sk_buff *skb)
 {
 	skb->ipvs_property = 1;
+}
+
+void lvs_skb_claim(struct sk_buff *skb)
+{
+	lvs_skb_settle(skb);
 	lvs_skb_untrack(skb);
 }
 

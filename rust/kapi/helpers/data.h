@@ -20,6 +20,7 @@
 u32 lvs_skb_traits(const struct sk_buff *skb);
 u32 lvs_skb_mark(const struct sk_buff *skb);
 void lvs_skb_untrack(struct sk_buff *skb);
+void lvs_skb_settle(struct sk_buff *skb);
 void lvs_skb_claim(struct sk_buff *skb);
 bool lvs_skb_own_info(struct sk_buff *skb);
 int lvs_skb_cow_head(struct sk_buff *skb, unsigned int headroom);

@@ -51,7 +51,11 @@ bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr
 
 		if (IS_ERR(rt))
 			return false;
-		*route = (struct lvs_route){ .dst = &rt->dst, .source = { (__force u32)fl4.saddr } };
+		*route = (struct lvs_route){
+			.dst = &rt->dst,
+			.local = rt->rt_flags & RTCF_LOCAL,
+			.source = { (__force u32)fl4.saddr },
+		};
 	} else {
 		struct flowi6 fl6 = {
 			.daddr = *addr6(daddr),
@@ -68,6 +72,7 @@ bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr
 		*route = (struct lvs_route){
 			.dst = dst,
 			.cookie = rt6_get_cookie(dst_rt6_info(dst)),
+			.local = dst_rt6_info(dst)->rt6i_flags & (RTF_LOCAL | RTF_ANYCAST),
 		};
 		if (ipv6_addr_any(&fl6.saddr))
 			ipv6_dev_get_saddr(net, ip6_dst_idev(dst)->dev, &fl6.daddr, 0, &fl6.saddr);
@@ -79,13 +84,6 @@ bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr
 bool lvs_dst_usable(struct dst_entry *dst, u32 cookie)
 {
 	return !READ_ONCE(dst->obsolete) || dst->ops->check(dst, cookie);
-}
-
-bool lvs_dst_is_local(const struct dst_entry *dst)
-{
-	if (dst->ops->family == AF_INET)
-		return dst_rtable(dst)->rt_flags & RTCF_LOCAL;
-	return dst_rt6_info(dst)->rt6i_flags & (RTF_LOCAL | RTF_ANYCAST);
 }
 
 void lvs_dst_release(struct dst_entry *dst)
@@ -119,15 +117,13 @@ bool lvs_routes_by_destination(struct net *net, u16 family)
 bool lvs_address_is_local(struct net *net, u16 family, const void *addr)
 {
 	struct lvs_route route;
-	bool local;
 
 	if (family == AF_INET)
 		return inet_addr_type(net, addr4(addr)) == RTN_LOCAL;
 	if (!lvs_route(net, family, addr, &in6addr_any, 0, false, &route))
 		return false;
-	local = lvs_dst_is_local(route.dst);
 	dst_release(route.dst);
-	return local;
+	return route.local;
 }
 
 bool lvs_address_is_unicast(struct net *net, u16 family, const void *addr)

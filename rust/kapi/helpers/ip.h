@@ -14,6 +14,8 @@
 struct lvs_route {
 	struct dst_entry *dst;
 	u32 cookie;
+	/* It leads to this host itself. */
+	bool local;
 	/* What this host speaks from along it, if the query left that open. */
 	u32 source[4];
 };
@@ -28,7 +30,6 @@ enum lvs_answer {
 bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr, u32 mark,
 	       bool next_hop, struct lvs_route *route);
 bool lvs_dst_usable(struct dst_entry *dst, u32 cookie);
-bool lvs_dst_is_local(const struct dst_entry *dst);
 void lvs_dst_release(struct dst_entry *dst);
 u32 lvs_dst_mtu(const struct dst_entry *dst);
 bool lvs_ipv6_is_on(const struct net *net);

@@ -5,7 +5,6 @@
 use super::{Forward, Sent};
 use crate::{conns::Connection, family::Family, packet::Job};
 use lvs_engine::{conn::Snapshot, drop_reason::DropReason};
-use lvs_kapi::skb::Rewritten;
 
 pub(super) struct Local;
 
@@ -16,6 +15,6 @@ impl Forward for Local {
         _: &Connection<C, S>,
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
-        Ok(Sent::On(job.packet, Rewritten::PLAIN))
+        job.stay()
     }
 }

@@ -23,7 +23,6 @@ impl Forward for Translate {
     ) -> Result<Sent, DropReason> {
         let (conn, cx) = (&entry.conn, job.cx);
         let mut plan = conn.plan_in(snapshot, job.head.flags(), &cx.ns.settings.toa_kinds());
-        plan.ttl = job.place.hop();
         let mut grows = if conn.inserts_toa(snapshot) {
             u32::from(Conn::<C, S>::TOA_LEN)
         } else {
@@ -43,6 +42,7 @@ impl Forward for Translate {
             next_hop: false,
         };
         let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
+            plan.ttl = job.place.hop_along(route);
             job.rewrite(&plan, grows, route)
         });
         sent.ok_or(DropReason::NoRoute)?

@@ -62,7 +62,7 @@ fn wrap<A: Family, S: Family, B: Family>(
     route: &Route,
 ) -> Result<Sent, DropReason> {
     if route.is_local() {
-        return Ok(Sent::On(job.packet, Rewritten::PLAIN));
+        return job.stay();
     }
     let (cx, tunnel) = (job.cx, entry.dest.tunnel());
     // What does not fit is the client's to know: nobody on the way sees its
@@ -73,9 +73,9 @@ fn wrap<A: Family, S: Family, B: Family>(
     } else {
         route.mtu().saturating_sub(tunnel.overhead(B::FAMILY))
     };
-    job.check(room, 0)?;
-    let no_memory = |_| DropReason::NoMemory;
     let hop = job.place.hop();
+    job.check(hop, room, 0)?;
+    let no_memory = |_| DropReason::NoMemory;
     job.packet.cross::<A>(hop).map_err(no_memory)?;
     let outer = Outer {
         source: route.source::<B>(),
