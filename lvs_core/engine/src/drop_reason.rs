@@ -86,6 +86,9 @@ counted! {
         /// Unroutable.
         NoRoute = "no_route",
             "There is no route to the receiver: look at ip route get.";
+        /// From outside to loopback.
+        LoopbackServer = "loopback_server",
+            "The server is a loopback address, which is for this host's own clients only: give it another of this host's.";
         /// Bad ICMP.
         BadIcmp = "bad_icmp",
             "An ICMP error carries too little of the packet it is about, or contradicts it.";

@@ -144,6 +144,9 @@ pub trait Address:
     /// not multicast and not broadcast.
     fn is_host(self) -> bool;
 
+    /// Whether packets to the address never leave a host.
+    fn is_loopback(self) -> bool;
+
     /// Reads an address from exactly [`Self::LEN`] bytes.
     #[inline]
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -209,6 +212,11 @@ impl Address for Ipv4Addr {
     #[inline]
     fn is_host(self) -> bool {
         !(self.is_unspecified() || self.is_multicast() || self.is_broadcast())
+    }
+
+    #[inline]
+    fn is_loopback(self) -> bool {
+        Ipv4Addr::is_loopback(&self)
     }
 }
 
@@ -281,6 +289,11 @@ impl Address for Ipv6Addr {
     #[inline]
     fn is_host(self) -> bool {
         !(self.is_unspecified() || self.is_multicast())
+    }
+
+    #[inline]
+    fn is_loopback(self) -> bool {
+        Ipv6Addr::is_loopback(&self)
     }
 }
 

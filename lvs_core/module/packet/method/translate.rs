@@ -4,7 +4,11 @@
 //! address, which with NAT is the client itself.
 
 use super::{Forward, Sent};
-use crate::{conns::Connection, family::Family, packet::Job};
+use crate::{
+    conns::Connection,
+    family::Family,
+    packet::{Job, Place},
+};
 use lvs_engine::{
     conn::{Conn, Snapshot},
     drop_reason::{DropReason, Event},
@@ -42,6 +46,10 @@ impl Forward for Translate {
             next_hop: false,
         };
         let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
+            // What listens there is not for others than this host.
+            if route.is_local() && conn.real.addr.is_loopback() && job.place != Place::Leaving {
+                return Err(DropReason::LoopbackServer);
+            }
             plan.ttl = job.place.hop_along(route);
             job.rewrite(&plan, grows, route)
         });
