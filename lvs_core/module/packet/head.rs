@@ -9,7 +9,12 @@ use lvs_engine::{
     tcp::Flags,
 };
 use lvs_kapi::skb::{Packet, L4};
-use lvs_wire::{addr::Endpoint, ip, rewrite::Transport, tcp, udp};
+use lvs_wire::{
+    addr::{Endpoint, Family as AnyFamily},
+    ip,
+    rewrite::Transport,
+    tcp, udp,
+};
 
 /// A whole TCP segment or UDP datagram.
 #[derive(Clone, Copy)]
@@ -161,6 +166,16 @@ impl<A: Family> Head<A> {
             ack: 0,
             payload_len: 0,
         }
+    }
+
+    /// Of a packet that this host is only sending: it may cut its datagrams,
+    /// which no router does to those of IPv6.
+    #[inline]
+    pub(super) fn of_this_host(mut self) -> Self {
+        if A::FAMILY == AnyFamily::V6 && self.protocol == Protocol::Udp {
+            self.dont_fragment = false;
+        }
+        self
     }
 
     /// As the engine looks at it, on its way in `dir`.

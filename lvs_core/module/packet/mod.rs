@@ -191,6 +191,7 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
         return Verdict::Accept(packet);
     }
     let head = match Head::<A>::parse(&mut packet) {
+        Ok(head) if place == Place::Leaving => head.of_this_host(),
         Ok(head) => head,
         Err(NotOurs::Fragment(ip)) => return fragment(cx, packet, place, ip),
         Err(NotOurs::Icmp(ip)) => return icmp::error(cx, packet, traits, place, ip),
