@@ -244,14 +244,31 @@ void lvs_defrag_disable(struct net *net, u16 family)
 }
 
 /* ICMP for IPv4 is sent along the route of the packet that caused it, and
- * before routing a packet has none.
+ * before routing a packet has none. If that route ends here, it is sent from
+ * the address that the packet is for, which need not be this host's where
+ * policy routing brought it: then any route elsewhere makes this host speak
+ * for itself. The packet is dropped after that.
  */
 static bool routed4(struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
+	struct flowi4 fl4 = { .daddr = iph->saddr };
+	struct rtable *rt;
+	struct net *net;
 
-	return skb_valid_dst(skb) ||
-	       !ip_route_input_noref(skb, iph->daddr, iph->saddr, ip4h_dscp(iph), skb->dev);
+	if (!skb_valid_dst(skb) &&
+	    ip_route_input_noref(skb, iph->daddr, iph->saddr, ip4h_dscp(iph), skb->dev))
+		return false;
+	net = dev_net(skb_dst(skb)->dev);
+	if (!(skb_rtable(skb)->rt_flags & RTCF_LOCAL) ||
+	    inet_addr_type(net, iph->daddr) == RTN_LOCAL)
+		return true;
+	rt = ip_route_output_key(net, &fl4);
+	if (IS_ERR(rt))
+		return false;
+	skb_dst_drop(skb);
+	skb_dst_set(skb, &rt->dst);
+	return true;
 }
 
 void lvs_skb_answer(struct sk_buff *skb, u16 family, enum lvs_answer answer, u32 info)
