@@ -7,19 +7,20 @@
 # Sourced, never run.
 
 # direct_servers: s1 and s2 have the VIP, and their way back. Nobody learns from them where the VIP is.
-direct_servers() {
-    local n
-    for n in 1 2; do
-        link "s$n" ret "10.$((n + 5)).0.2/24" client "s${n}ret" "10.$((n + 5)).0.1/24"
-        in_ns "s$n" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
-        reverse_path_off "s$n" all default eth0 ret lo
-        batch "s$n" <<IP
+direct_servers() { direct_server s1; direct_server s2; }
+
+# direct_server NS: one of them.
+direct_server() {
+    local n=${1#s}
+    link "$1" ret "10.$((n + 5)).0.2/24" client "$1ret" "10.$((n + 5)).0.1/24"
+    in_ns "$1" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
+    reverse_path_off "$1" all default eth0 ret lo
+    batch "$1" <<IP
 addr add 10.1.0.100/32 dev lo
 addr add fd00:1::100/128 dev lo nodad
 IP
-    done
-    reverse_path_off client all default eth0 s1ret s2ret
-    answer_directly s1; answer_directly s2
+    reverse_path_off client all default eth0 "$1ret"
+    answer_directly "$1"
 }
 
 # reverse_path_off NS DEV...: packets may come in where nothing goes out.
