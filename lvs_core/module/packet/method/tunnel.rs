@@ -68,10 +68,12 @@ fn wrap<A: Family, S: Family, B: Family>(
     // What does not fit is the client's to know: nobody on the way sees its
     // address. Unless this host is to cut what it wraps.
     let discovers = cx.ns.settings.pmtu_disc();
-    let room = if A::FAMILY == AnyFamily::V4 && !discovers {
-        u32::MAX
-    } else {
-        route.mtu().saturating_sub(tunnel.overhead(B::FAMILY))
+    let fits = route.mtu().saturating_sub(tunnel.overhead(B::FAMILY));
+    let room = match A::FAMILY {
+        AnyFamily::V4 if !discovers => u32::MAX,
+        AnyFamily::V4 => fits,
+        // A sender of IPv6 goes no lower: what wraps its packet is cut.
+        AnyFamily::V6 => fits.max(u32::from(A::MIN_MTU)),
     };
     let hop = job.place.hop();
     job.check(hop, room, 0)?;
