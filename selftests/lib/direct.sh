@@ -46,13 +46,15 @@ route replace fd00:1::/64 via fd00:$((n + 1))::1
 IP
 }
 
-# decapsulate NS: takes packets out of every tunnel that the director may wrap them in, of either family in either.
-# GRE=csum: GRE's receivers want the checksum, too, as they take one kind only.
+# decapsulate NS [DIRECTOR]: takes packets out of every tunnel that the director may wrap them in, of either family in
+# either. DIRECTOR is its IPv4 address, if it is not the next hop.
 GUE_PORT=6080
 decapsulate() {
-    local n=${1#s} m dev
+    local n=${1#s} m here there
     for m in ipip ip_gre fou fou6 sit ip6_tunnel ip6_gre; do modprobe $m; done
-    local ends4="local 10.$((n + 1)).0.2 remote 10.$((n + 1)).0.1" ends6="local fd00:$((n + 1))::2 remote fd00:$((n + 1))::1"
+    here=10.$((n + 1)).0.2 there=${2:-10.$((n + 1)).0.1}
+    local ends4="local $here remote $there" ends6; ends6="local $(in_six $here) remote $(in_six $there)"
+    remember ends-$1 "$ends4/$ends6"
     batch "$1" <<IP
 link add t44 type ipip $ends4
 link add t64 type sit $ends4
@@ -67,13 +69,15 @@ IP
     gre_receivers "$1"
 }
 
-# gre_receivers NS [csum]
+in_six() { local a; a=$(six "$1/0"); printf '%s' "${a%%/*}"; }
+
+# gre_receivers NS [csum]: receivers of GRE take packets with a checksum or without.
 gre_receivers() {
-    local n=${1#s} dev
+    local ends dev; ends=$(recall ends-$1)
     for dev in g4 g6; do ip -n "$1" link del $dev 2>/dev/null || true; done
     batch "$1" <<IP
-link add g4 type gre local 10.$((n + 1)).0.2 remote 10.$((n + 1)).0.1 ${2:-}
-link add g6 type ip6gre local fd00:$((n + 1))::2 remote fd00:$((n + 1))::1 encaplimit none ${2:-}
+link add g4 type gre ${ends%/*} ${2:-}
+link add g6 type ip6gre ${ends#*/} encaplimit none ${2:-}
 link set g4 up
 link set g6 up
 IP

@@ -17,7 +17,7 @@ how() {
     esac
 }
 
-# overhead METHOD INNER OUTER: what the headers of a tunnel take.
+# overhead METHOD OUTER: what the headers of a tunnel take.
 overhead() {
     local ip=20
     [ "$2" = v4 ] || ip=40
