@@ -49,22 +49,42 @@ const fn enough<A: Family>() -> u32 {
     A::HEADER_LEN as u32 + 20
 }
 
+/// Where the control bits are in a TCP header (RFC 9293, section 3.1).
+const FLAGS: usize = 13;
+
 /// The most that a chain of IPv6 extension headers is read of.
 const CHAIN: u32 = 512;
 
 impl<A: Family> Head<A> {
-    /// Reads the headers. Any context.
+    /// Reads the IP header. Any context. `None`: it is none that the stack will
+    /// take.
     #[inline]
-    pub(super) fn parse(packet: &mut Packet) -> Result<Self, NotOurs<A>> {
+    pub(super) fn ip(packet: &mut Packet) -> Option<ip::Packet<A>> {
         let len = packet.len();
-        let bytes = packet
-            .pull(len.min(enough::<A>()))
-            .map_err(|_| NotOurs::Other)?;
-        let ip = match A::parse(bytes) {
-            Ok(ip) => ip,
-            Err(ip::Error::ExtensionTruncated) => Self::behind_extensions(packet, len)?,
-            Err(_) => return Err(NotOurs::Other),
-        };
+        let bytes = packet.pull(len.min(enough::<A>())).ok()?;
+        match A::parse(bytes) {
+            Ok(ip) => Some(ip),
+            Err(ip::Error::ExtensionTruncated) => behind_extensions(packet, len),
+            Err(_) => None,
+        }
+    }
+
+    /// Whether a segment with FIN or RST may be behind the IP header: what is
+    /// not there to be seen may be one. Any context.
+    #[inline]
+    pub(super) fn may_end(packet: &Packet, ip: ip::Packet<A>) -> bool {
+        let flags = packet.linear().get(ip.l4_offset.wrapping_add(FLAGS));
+        ip.protocol == 6
+            && flags.is_none_or(|flags| {
+                let flags = Flags::from_byte(*flags);
+                flags.fin() || flags.rst()
+            })
+    }
+
+    /// Reads the header behind the IP header. Any context.
+    #[inline]
+    pub(super) fn transport(packet: &mut Packet, ip: ip::Packet<A>) -> Result<Self, NotOurs<A>> {
+        let len = packet.len();
         let protocol = match ip.protocol {
             _ if is_piece(&ip) => return Err(NotOurs::Fragment(ip)),
             icmp if icmp == A::ICMP => return Err(NotOurs::Icmp(ip)),
@@ -77,13 +97,6 @@ impl<A: Family> Head<A> {
             Protocol::Udp => Self::udp(packet, ip, len),
         }
         .map_err(|reason| NotOurs::Malformed(ip.dst, reason))
-    }
-
-    /// The rare header that goes on behind what was looked at first.
-    #[cold]
-    fn behind_extensions(packet: &mut Packet, len: u32) -> Result<ip::Packet<A>, NotOurs<A>> {
-        let bytes = packet.pull(len.min(CHAIN)).map_err(|_| NotOurs::Other)?;
-        A::parse(bytes).map_err(|_| NotOurs::Other)
     }
 
     #[inline]
@@ -200,6 +213,12 @@ impl<A: Family> Head<A> {
     pub(super) fn seq(&self) -> u32 {
         self.seq
     }
+}
+
+/// The rare header that goes on behind what was looked at first.
+#[cold]
+fn behind_extensions<A: Family>(packet: &mut Packet, len: u32) -> Option<ip::Packet<A>> {
+    A::parse(packet.pull(len.min(CHAIN)).ok()?).ok()
 }
 
 /// Whether a packet is a piece of one that is ours to look at. An IPv6

@@ -190,7 +190,18 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
     if traits.is_done() || !traits.to_this_host() {
         return Verdict::Accept(packet);
     }
-    let head = match Head::<A>::parse(&mut packet) {
+    let Some(ip) = Head::<A>::ip(&mut packet) else {
+        return Verdict::Accept(packet);
+    };
+    // What is for anybody else goes on to where firewalls have their say: most
+    // of it needs no second look.
+    let elsewhere = place == Place::Arriving
+        && matches!(ip.protocol, 6 | 17)
+        && !is_local_address(cx, ip.dst);
+    if elsewhere && !Head::may_end(&packet, ip) {
+        return Verdict::Accept(packet);
+    }
+    let head = match Head::transport(&mut packet, ip) {
         Ok(head) if place == Place::Leaving => head.of_this_host(),
         Ok(head) => head,
         Err(NotOurs::Fragment(ip)) => return fragment(cx, packet, place, ip),
@@ -199,15 +210,14 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
         Err(NotOurs::Malformed(dst, reason)) => {
             return match place {
                 Place::Local if cx.ns.services.has_virtual(cx.rcu, dst) => cx.drop(packet, reason),
-                Place::Arriving if is_local_address(cx, dst) => cx.drop(packet, reason),
+                Place::Arriving if !elsewhere => cx.drop(packet, reason),
                 _ => Verdict::Accept(packet),
             }
         }
-        // Other protocols, and no IP at all: the stack will judge.
+        // Other protocols: the stack will judge.
         Err(NotOurs::Other) => return Verdict::Accept(packet),
     };
-    // What is for anybody else goes on to where firewalls have their say.
-    if place == Place::Arriving && !is_local_address(cx, head.destination.addr) {
+    if elsewhere {
         return request::arriving(cx, packet, &head);
     }
     let Some(conns) = cx.ns.conns() else {
