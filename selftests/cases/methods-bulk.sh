@@ -1,5 +1,5 @@
 #!/bin/bash
-# Each forwarding method with programs: a page, megabytes, datagrams in fragments, and a client that learns how much
+# Each forwarding method with programs: a page, megabytes both ways, many datagrams, some in fragments, and a client that learns how much
 # room is left beside the headers of a tunnel. `method` says how; the kernel's own ip_vs is asked the same.
 # suite: methods
 . "${0%/*}/../lib/all.sh"
@@ -15,6 +15,7 @@ setup() {
     nginx_on s1
     head -c $((MB * 1048576)) /dev/urandom >"$TMP/data"
     sha256sum <"$TMP/data" >"$TMP/sum"
+    cp "$TMP/data" "$TMP/s1/www/down"
     echo_at s1 udp 10.1.0.100 5000; echo_at s1 udp fd00:1::100 5000
     echo_at s1 udp 10.2.0.2 5000; echo_at s1 udp fd00:2::2 5000
 }
@@ -39,10 +40,12 @@ all_of_it() {
     : >"$TMP/s1/www/up"
     in_ns client curl -sS --max-time 60 -o /dev/null -T "$TMP/data" "http://$vip/up"
     same "$(cat "$TMP/sum")" "$(sha256sum <"$TMP/s1/www/up")" "$1: sha256 of $MB MB to the server"
+    same "$(cat "$TMP/sum")" "$(in_ns client curl -sS --max-time 60 "http://$vip/down" | sha256sum)" "$1: sha256 of $MB MB to the client"
     # What the client has learnt on the way.
     mtu=$(ip -n client route get "$VIP" | sed -n 's/.* mtu \([0-9]*\).*/\1/p')
     same $((1500 - $(overhead "$1" "${2:-$IP}"))) "${mtu:-1500}" "$1: path MTU of the client"
     has "$(ask_udp client "$VIP" 5000 @4000)" "^s1 $seen [0-9]+ x{4000}$" "$1: a datagram in fragments"
+    has "$(in_ns client python3 -IS "$LIB/many.py" "$VIP" 5000 400)" "^s1 $seen 400 ([0-9a-f]{64}) \1$" "$1: many datagrams"
 }
 
 # The yardstick, in the cells that differ most.
@@ -67,7 +70,7 @@ test_a_server_of_the_other_family() {
     director_is lvs
     local m outer=v6 server='[fd00:2::2]'
     if [ "$IP" = v6 ]; then outer=v4 server=10.2.0.2; fi
-    for m in ipip gue-csum; do services $m "$server"; all_of_it $m $outer; done
+    for m in ipip gre gre-csum gue gue-csum gue-remcsum; do services $m "$server"; all_of_it $m $outer; done
 }
 
 # Big packets that no device cuts: the kernel does, in the director.
