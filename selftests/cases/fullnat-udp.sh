@@ -45,6 +45,9 @@ test_counters_count_datagrams_and_bytes() {
     two=$(ask_udp client "$VIP" 5000 two 4600)
     has "$(adm -Ln --stats --exact -u "$vip:5000")" \
         "UDP +$(rx "$vip"):5000 +1 +2 +2 +$((2 * (head + 3))) +$((2 * head + ${#one} + ${#two}))$"
+    # So does the local address, of which there is one.
+    same "[1,2,2,$((2 * (head + 3))),$((2 * head + ${#one} + ${#two}))]" "$(adm -G -u "$vip:5000" --json |
+        jq -c "[.. | objects | select(.address? == \"$LIP1\")][0].stats | [.connections, .in_packets, .out_packets, .in_bytes, .out_bytes]")"
 }
 
 test_the_timeout_is_that_of_udp() {

@@ -36,6 +36,8 @@ DRAWING
 echo "   routes of s2:"; ip -n s2 route | show
 ip -n s2 route >$TMP/routes; ip -n s2 addr >$TMP/addrs; ip -n s1 addr >>$TMP/addrs
 fact "s2 has no route to the client" not_shown '^(default|10\.1\.)' $TMP/routes
+ip -n s1 route >$TMP/routes
+fact "nor has s1, whose only way there is to the VIP" not_shown '^(default|10\.1\.0\.0)' $TMP/routes
 fact "no server has the VIP" not_shown "$VIP" $TMP/addrs
 
 step "lvs.ko in the director$([ -n "$without_toa" ] || echo ', toa.ko on the servers')"
