@@ -195,9 +195,8 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
     };
     // What is for anybody else goes on to where firewalls have their say: most
     // of it needs no second look.
-    let elsewhere = place == Place::Arriving
-        && matches!(ip.protocol, 6 | 17)
-        && !is_local_address(cx, ip.dst);
+    let elsewhere =
+        place == Place::Arriving && matches!(ip.protocol, 6 | 17) && !is_local_address(cx, ip.dst);
     if elsewhere && !Head::may_end(&packet, ip) {
         return Verdict::Accept(packet);
     }
