@@ -44,8 +44,8 @@ all_of_it() {
     # What the client has learnt on the way.
     mtu=$(ip -n client route get "$VIP" | sed -n 's/.* mtu \([0-9]*\).*/\1/p')
     same $((1500 - $(overhead "$1" "${2:-$IP}"))) "${mtu:-1500}" "$1: path MTU of the client"
-    has "$(ask_udp client "$VIP" 5000 @4000)" "^s1 $seen [0-9]+ x{4000}$" "$1: a datagram in fragments"
-    has "$(in_ns client python3 -IS "$LIB/many.py" "$VIP" 5000 400)" "^s1 $seen 400 ([0-9a-f]{64}) \1$" "$1: many datagrams"
+    has "$(ask_anew client "$VIP" 5000 @4000)" "^s1 $seen [0-9]+ x{4000}$" "$1: a datagram in fragments"
+    has "$(in_ns client python3 -IS "$LIB/many.py" "$VIP" 5000 400 "$(fresh_ports 4)")" "^s1 $seen 400 ([0-9a-f]{64}) \1$" "$1: many datagrams"
 }
 
 # The yardstick, in the cells that differ most.

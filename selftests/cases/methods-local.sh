@@ -95,8 +95,8 @@ counted() {
 
 # asked NS BYTES: asks until an answer comes; what is too long on the way makes its sender learn.
 asked() {
-    local i
-    for i in 1 2 3 4; do ASK_SECONDS=3 ask_udp "$1" "$VIP" 5000 "@$2" && return; done
+    local i port; port=$(fresh_ports 1)
+    for i in 1 2 3 4; do ASK_SECONDS=3 ask_udp "$1" "$VIP" 5000 "@$2" "$port" && return; done
 }
 
 # client METHOD: a program of the director asks.
@@ -114,7 +114,7 @@ client() {
     own "$source" -o /dev/null -T "$TMP/data" "http://$vip/up"
     same "$(cat "$TMP/sum")" "$(sha256sum <"$TMP/$name/www/up")" "$1: sha256 of an upload"
     counted TCP 3
-    has "$(ASK_FROM=$source ask_udp director "$VIP" 5000 hello)" "^$name $seen [0-9]+ hello$" "$1: a datagram"
+    has "$(ASK_FROM=$source ask_anew director "$VIP" 5000 hello)" "^$name $seen [0-9]+ hello$" "$1: a datagram"
     counted UDP 1 1
     # IPv6 learns no MTU of its own addresses: ours lets the director cut its own datagrams, stock's gets no further.
     [ "$DIRECTOR$IP" = stockv6 ] || has "$(ASK_FROM=$source asked director 4000)" "^$name $seen [0-9]+ x{4000}$" "$1: a datagram in fragments"
@@ -135,7 +135,7 @@ server() {
     same "$(cat "$TMP/sum")" "$(sha256sum <"$TMP/$name/www/up")" "$1: sha256 of an upload"
     counted TCP 2
     # It is no hop away.
-    has "$(ASK_TTL=1 ask_udp client "$VIP" 5000 hello)" "^director $seen [0-9]+ hello$" "$1: a datagram with a TTL of 1"
+    has "$(ASK_TTL=1 ask_anew client "$VIP" 5000 hello)" "^director $seen [0-9]+ hello$" "$1: a datagram with a TTL of 1"
     counted UDP 1 1
     has "$(asked client 4000)" "^director $seen [0-9]+ x{4000}$" "$1: a datagram in fragments"
 }
@@ -166,7 +166,7 @@ itself() {
     served "$1" "$(gate_s1)" $port
     same "$name $seen" "$(own "$VIP" "http://$vip/")" "$1: a page"
     counted TCP 1
-    has "$(ASK_TTL=1 ask_udp director "$VIP" 5000 hello)" "^director $seen [0-9]+ hello$" "$1: a datagram"
+    has "$(ASK_TTL=1 ask_anew director "$VIP" 5000 hello)" "^director $seen [0-9]+ hello$" "$1: a datagram"
     counted UDP 1 1
 }
 
@@ -176,7 +176,7 @@ last_hop() {
     [ "$1" != fullnat ] || seen=$LIP1
     served "$1" "$s1"
     in_ns s1 sysctl -qw net.ipv4.ip_default_ttl=1 net.ipv6.conf.eth0.hop_limit=1
-    local out; out=$(ask_udp director "$VIP" 5000 hello || true)
+    local out; out=$(ask_anew director "$VIP" 5000 hello || true)
     in_ns s1 sysctl -qw net.ipv4.ip_default_ttl=64 net.ipv6.conf.eth0.hop_limit=64
     has "$out" "^s1 $seen [0-9]+ hello$" "$1"
 }
@@ -209,7 +209,7 @@ by_its_mark() {
     marked 1 "$1" "$server"
     same "$name $seen" "$(in_ns client curl -sS --max-time 20 "http://$nobody/")" "$1: a page"
     same "$(cat "$TMP/sum")" "$(in_ns client curl -sS --max-time 60 "http://$nobody/down" | sha256sum)" "$1: sha256 of a download"
-    has "$(ask_udp client "$NOBODY" 5000 hello)" "^$name $seen [0-9]+ hello$" "$1: a datagram"
+    has "$(ask_anew client "$NOBODY" 5000 hello)" "^$name $seen [0-9]+ hello$" "$1: a datagram"
     counted FWM 3
     # The director tells by its own address how long packets may be; stock's cannot, from an address that nobody has.
     : >"$TMP/$name/www/up"
@@ -217,7 +217,7 @@ by_its_mark() {
         in_ns client curl -sS --max-time 60 -o /dev/null -T "$TMP/data" "http://$nobody/up"
         same "$(cat "$TMP/sum")" "$(sha256sum <"$TMP/$name/www/up")" "$1: sha256 of an upload"
     fi
-    [ "$name" = s2 ] || same ECONNREFUSED "$(ask_udp client "$NOBODY" 5001 hello || true)" "$1: where nobody listens"
+    [ "$name" = s2 ] || same ECONNREFUSED "$(ask_anew client "$NOBODY" 5001 hello || true)" "$1: where nobody listens"
 }
 
 # of_no_server: packets go where they were sent, if that is wanted.
@@ -227,7 +227,7 @@ of_no_server() {
     nobody_answers
     vs_set cache_bypass 1
     same "s2 $CLIENT" "$(in_ns client curl -sS --max-time 20 "http://$(s2_at)/")" "past the director"
-    has "$(ask_udp client "$S2" 5000 hello)" "^s2 $CLIENT [0-9]+ hello$" "a datagram past the director"
+    has "$(ask_anew client "$S2" 5000 hello)" "^s2 $CLIENT [0-9]+ hello$" "a datagram past the director"
     vs_set cache_bypass 0
     nobody_answers
 }
@@ -248,7 +248,7 @@ among_servers() {
     served "$1" "$s1"
     [ "$1" != nat ] || ip -n s1 route add "$NEAR/$BITS" via "$GATE_S1"
     same "s1 $seen" "$(in_ns near curl -sS --max-time 20 "http://$vip/")" "$1: a page"
-    has "$(ask_udp near "$VIP" 5000 hello)" "^s1 $seen [0-9]+ hello$" "$1: a datagram"
+    has "$(ask_anew near "$VIP" 5000 hello)" "^s1 $seen [0-9]+ hello$" "$1: a datagram"
     [ "$1" != nat ] || ip -n s1 route del "$NEAR/$BITS" via "$GATE_S1"
 }
 
@@ -258,7 +258,7 @@ a_server_asks() {
     [ "$1" = fullnat ] || name=s2 server=$(s2_at) seen=$S1
     served "$1" "$server"
     same "$name $seen" "$(in_ns s1 curl -sS --max-time 20 "http://$vip/")" "$1: a page"
-    has "$(ask_udp s1 "$VIP" 5000 hello)" "^$name $seen [0-9]+ hello$" "$1: a datagram"
+    has "$(ask_anew s1 "$VIP" 5000 hello)" "^$name $seen [0-9]+ hello$" "$1: a datagram"
 }
 
 # of_each DIRECTOR FUNCTION METHOD...

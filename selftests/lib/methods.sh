@@ -52,6 +52,17 @@ served() {
     } | rules
 }
 
+# fresh_ports COUNT: the first of that many ports that nobody has asked from. Connections of datagrams outlive their
+# servers by minutes: who asks from the same port again meets one.
+fresh_ports() {
+    local first; first=$(recall fresh 2>/dev/null || echo 20000)
+    remember fresh $((first + $1))
+    echo "$first"
+}
+
+# ask_anew NS ADDRESS PORT TEXT: as ask_udp, from such a port.
+ask_anew() { ask_udp "$@" "$(fresh_ports 1)"; }
+
 # director_is lvs|stock: that module is in, and not the other one.
 director_is() {
     local module=lvs
