@@ -14,13 +14,13 @@ for name in "${cases[@]}"; do
     *.py) runner=(python3 "$case_file") ;;
     *) runner=(bash "$case_file") ;;
     esac
-    timeout -k 5 "${limit:-${CASE_SECONDS:-240}}" "${runner[@]}"
+    timeout -k 5 "${limit:-${CASE_SECONDS:-480}}" "${runner[@]}"
     rc=$?
     ms=$(((${EPOCHREALTIME/[.,]/} - start) / 1000))
     case $rc in
     0) echo "ok $n $name # $ms ms" ;;
     4) echo "ok $n $name # SKIP" ;;
-    124 | 137) echo "not ok $n $name # ended after ${limit:-${CASE_SECONDS:-240}} s"; failed=1 ;;
+    124 | 137) echo "not ok $n $name # ended after ${limit:-${CASE_SECONDS:-480}} s"; failed=1 ;;
     *) echo "not ok $n $name # $ms ms"; failed=1 ;;
     esac
     [ "$rc" = 0 ] || lib/clean.sh >/dev/null 2>&1
