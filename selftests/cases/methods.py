@@ -2,7 +2,6 @@
 # What each forwarding method makes of a packet, seen on the wire: addresses, TTL, the headers of tunnels and their
 # checksums, and what its sender is told. The kernel's own ip_vs does the same, and is asked first.
 # suite: methods
-# seconds: 300
 import os
 import struct
 import sys
