@@ -98,7 +98,9 @@ def arrived(cell):
             return p.dst == cell.w.vip
         return p.dst == cell.server.addr and p.proto in (4, 6, 17, 41, 47)
     p = cell.server.recv(mine, sound=False)
-    return type(p).parse(p.raw)
+    whole = type(p).parse(p.raw)
+    whole.raw = p.raw
+    return whole
 
 
 def unwrapped(cell, outer):
@@ -235,20 +237,35 @@ def test_with_one_hop_left_the_client_is_told(director):
     each(director, fact)
 
 
+def connected(cell, cport):
+    """What makes segments of a connection that has been opened."""
+    def segment(payload=b"", flags="PA", seq=1001, **ip):
+        return cell.w.Packet(cell.w.client_addr, cell.w.vip, Tcp(cport, cell.port, seq, 1, flags, payload=payload), **ip)
+    cell.w.client.send(segment(flags="S", seq=1000))
+    arrived(cell)
+    return segment
+
+
 def test_what_does_not_fit_with_its_headers_is_reported_and_what_does_arrives(director):
     sh("ip -n director link set s1 mtu 1400")
 
-    def fact(cell):
-        room = 1400 - cell.overhead
-        payload = bytes(room - cell.w.head - 8)
-        cell.w.client.send(request(cell, 3005, payload + b"x"))
+    def refused_and_taken(cell, packet, head, room):
+        payload = bytes(room - cell.w.head - head)
+        cell.w.client.send(packet(payload + b"x"))
         got = cell.w.client.recv(cell.w.is_error)
         same((cell.w.too_big, room), ((got.l4.type, got.l4.code), got.l4.mtu))
         quoted = got.embedded()
         same((cell.w.client_addr, cell.w.vip), (quoted.src, quoted.dst), "quoted")
-        sent = request(cell, 3005, payload)
+        sent = packet(payload)
         cell.w.client.send(sent)
         wanted(cell, sent)
+
+    def fact(cell):
+        room = 1400 - cell.overhead
+        refused_and_taken(cell, lambda payload: request(cell, 3005, payload), 8, room)
+        # Until the server has answered, segments need room for the option.
+        toa = cell.w.toa_len if cell.method == "fullnat" else 0
+        refused_and_taken(cell, connected(cell, 3009), 20, room - toa)
     try:
         each(director, fact)
     finally:
@@ -272,25 +289,104 @@ def gathered(cell):
     return kind.parse(whole.build())
 
 
+def cut_and_gathered(cell, packet):
+    """Sends a packet in fragments, and returns it as the server puts it together."""
+    for part in fragments(packet, 1200):
+        cell.w.client.send(part)
+    got = gathered(cell)
+    if cell.tunnel and not cell.w.is_v6:
+        return unwrapped(cell, got)
+    if cell.tunnel:
+        # Each of IPv6's pieces may be wrapped by itself.
+        got = unwrapped(cell, got)
+        parts = {got.offset: got.l4}
+        while got.mf or got.offset and 0 not in parts:
+            got = unwrapped(cell, gathered(cell))
+            parts[got.offset] = got.l4
+        if len(parts) > 1:
+            body = b"".join(parts[o] for o in sorted(parts))
+            return cell.w.Packet.parse(cell.w.Packet(got.src, got.dst, body, proto=packet.l4.proto).build())
+    return got
+
+
 def test_a_datagram_in_fragments_arrives(director):
     def fact(cell):
         data = bytes(i % 251 for i in range(4000))
-        for part in fragments(request(cell, 3006, data, ident=0x1234 + cell.port), 1200):
-            cell.w.client.send(part)
-        got = gathered(cell)
-        if cell.tunnel and not cell.w.is_v6:
-            got = unwrapped(cell, got)
-        elif cell.tunnel:
-            # Each of IPv6's pieces may be wrapped by itself.
-            got = unwrapped(cell, got)
-            parts = {got.offset: got.l4}
-            while got.mf or got.offset and 0 not in parts:
-                got = unwrapped(cell, gathered(cell))
-                parts[got.offset] = got.l4
-            if len(parts) > 1:
-                body = b"".join(parts[o] for o in sorted(parts))
-                got = cell.w.Packet.parse(cell.w.Packet(got.src, got.dst, body, proto=17).build())
+        got = cut_and_gathered(cell, request(cell, 3006, data, ident=0x1234 + cell.port))
         assert got.l4.payload == data, f"{len(got.l4.payload)} bytes came"
+    each(director, fact)
+
+
+def test_a_segment_in_fragments_arrives(director):
+    def fact(cell):
+        data = bytes(i % 251 for i in range(4000))
+        got = cut_and_gathered(cell, connected(cell, 3008)(data, ident=0x2345 + cell.port))
+        assert got.l4.payload == data, f"{len(got.l4.payload)} bytes came"
+        same([], got.problems)
+    each(director, fact)
+
+
+def test_a_datagram_without_a_checksum_stays_so(director):
+    def fact(cell):
+        if cell.w.is_v6:
+            return
+        sent = cell.w.Packet(cell.w.client_addr, cell.w.vip, Udp(3010, cell.port, b"unsummed", checksum=0))
+        cell.w.client.send(sent)
+        got = wanted(cell, sent)
+        # Stock's NAT makes one. It costs a walk over the datagram, and nobody has asked for it.
+        makes_one = director.module == "stock" and cell.method == "nat"
+        same(makes_one, got.l4.checksum != 0, "a checksum")
+        if cell.method not in ("nat", "fullnat"):
+            return
+        answer(cell, got, b"reply", checksum=0)
+        same(makes_one, cell.w.client.recv().l4.checksum != 0, "a checksum of the reply")
+    each(director, fact)
+
+
+def answer(cell, got, payload, checksum=None, partial=False, **ip):
+    """What the server of a translating method says to a datagram that came."""
+    packet = cell.w.Packet(got.dst, got.src, Udp(got.l4.dport, got.l4.sport, payload, checksum=checksum), **ip)
+    cell.server.send(packet, partial=partial)
+    return packet
+
+
+def test_replies_that_pass_come_from_the_vip(director):
+    def fact(cell):
+        if cell.method not in ("nat", "fullnat"):
+            return
+        sent = request(cell, 3011)
+        cell.w.client.send(sent)
+        came = wanted(cell, sent)
+        for partial in (False, True):
+            answer(cell, came, b"reply" * 9, partial=partial, ttl=20, tos=0x28)
+            got = cell.w.client.recv()
+            same((cell.w.vip, cell.w.client_addr, 19, 0x28), (got.src, got.dst, got.ttl, got.tos), "addresses, TTL and TOS")
+            same((cell.port, 3011, b"reply" * 9), (got.l4.sport, got.l4.dport, got.l4.payload))
+    each(director, fact)
+
+
+def test_an_error_about_a_packet_harms_nobody(director):
+    def fact(cell):
+        w = cell.w
+        sent = request(cell, 3012)
+        w.client.send(sent)
+        came = arrived(cell)
+        if cell.tunnel:
+            # The director is told, whose packet it was. It may tell the client.
+            outer = cell.outer
+            cell.server.send(outer.error(came.raw, outer.router_s, came.src, outer.host_unreachable, quote=len(came.raw)))
+        else:
+            w.server.send(w.error(came.raw, w.router_s if cell.method == "dr" else w.server.addr, came.src, w.port_unreachable,
+                                  quote=len(came.raw)))
+            got = w.client.recv(w.is_error)
+            same((w.port_unreachable, w.client_addr), ((got.l4.type, got.l4.code), got.dst))
+            if cell.method != "dr":
+                same(w.vip, got.src, "sender of the error")
+            quoted = got.embedded()
+            same((w.client_addr, w.vip), (quoted.src, quoted.dst), "quoted")
+            same(struct.pack("!HH", 3012, cell.port), quoted.build()[w.head:w.head + 4], "quoted ports")
+        w.client.send(sent)
+        wanted(cell, sent)
     each(director, fact)
 
 
