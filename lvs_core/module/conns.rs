@@ -108,7 +108,7 @@ impl Conns {
     /// `most` at most. May sleep.
     pub(crate) fn for_each_chain(&self, most: usize, mut each: impl FnMut(usize)) {
         each_pair!(self, |flows| if flows.is_shown() {
-            walk(|rcu, at| flows.links_in(rcu, at, most), &mut each);
+            flows.for_each_chain(most, &mut each);
         });
     }
 
@@ -128,16 +128,6 @@ impl Conns {
     pub(crate) fn end_orphans(&self) {
         each_pair!(self, |flows| flows.end_orphans());
         self.templates.end_orphans();
-    }
-}
-
-/// Calls `each` with what `get` finds at 0, 1, 2, … until it finds nothing.
-fn walk(get: impl Fn(&ReadLock, usize) -> Option<usize>, each: &mut impl FnMut(usize)) {
-    let mut at = 0usize;
-    // A section for each: a long walk must not hold up others.
-    while let Some(found) = get(&ReadLock::new(), at) {
-        each(found);
-        at = at.wrapping_add(1);
     }
 }
 

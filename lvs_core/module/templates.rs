@@ -238,19 +238,11 @@ impl Templates {
 
     /// Forgets those of servers that were removed. May sleep.
     pub(crate) fn end_orphans(&self) {
-        let mut chain = 0usize;
-        loop {
-            let rcu = ReadLock::new();
-            let more = self.table.for_each_in(&rcu, chain, |template| {
-                if !template.dest.status().available {
-                    self.remove(template);
-                }
-            });
-            if !more {
-                return;
+        self.table.for_each(|_, template| {
+            if !template.dest.status().available {
+                self.remove(template);
             }
-            chain = chain.saturating_add(1);
-        }
+        });
     }
 
     /// Calls `each` for the templates of chain `index`; `false` if there is no

@@ -59,10 +59,9 @@ impl<C: Family, S: Family> Flows<C, S> {
         self.table.size(rcu)
     }
 
-    /// How many links there are in chain `index`, `most` at most; `None` if
-    /// there is no such chain.
-    pub(crate) fn links_in(&self, rcu: &ReadLock, index: usize, most: usize) -> Option<usize> {
-        self.table.links_in(rcu, index, most)
+    /// See [`Table::for_each_chain`].
+    pub(super) fn for_each_chain(&self, most: usize, each: impl FnMut(usize)) {
+        self.table.for_each_chain(most, each);
     }
 
     /// The connection that a packet of a client's is of.
@@ -289,7 +288,7 @@ impl<C: Family, S: Family> Flows<C, S> {
     /// Lets connections that have become due earlier, by shorter timeouts, end
     /// in time. May sleep.
     pub(super) fn hasten_all(&self, settings: &Settings) {
-        self.for_each(|rcu, entry| {
+        self.table.for_each(|rcu, entry| {
             let deadline = entry
                 .conn
                 .deadline(entry.snapshot(), settings.timeouts(rcu));
@@ -299,28 +298,11 @@ impl<C: Family, S: Family> Flows<C, S> {
 
     /// Ends the connections of servers that were removed. May sleep.
     pub(super) fn end_orphans(&self) {
-        self.for_each(|_, entry| {
+        self.table.for_each(|_, entry| {
             if !entry.dest.status().available {
                 self.remove(entry);
             }
         });
-    }
-
-    /// Calls `each` with every connection; with those that come or go meanwhile,
-    /// or while the table grows, perhaps. May sleep.
-    fn for_each(&self, mut each: impl FnMut(&ReadLock, Ref<'_, Connection<C, S>>)) {
-        let mut chain = 0usize;
-        loop {
-            // A section for each chain: a long walk must not hold up others.
-            let rcu = ReadLock::new();
-            let more = self
-                .table
-                .for_each_in(&rcu, chain, |entry| each(&rcu, entry));
-            if !more {
-                return;
-            }
-            chain = chain.saturating_add(1);
-        }
     }
 
     /// Calls `each` for the connections of chain `index`; `false` if there is

@@ -201,10 +201,19 @@ impl<T: Item> Table<T> {
         self.chains.for_each_in(rcu, index, each)
     }
 
-    /// How many links there are in chain `index`, of both sides, `most` at
-    /// most. `None`: there is no such chain.
-    pub fn links_in(&self, rcu: &ReadLock, index: usize, most: usize) -> Option<usize> {
-        self.chains.links_in(rcu, index, most)
+    /// Calls `each` for every entry; for those that come or go meanwhile, or
+    /// while the table grows, perhaps. May sleep.
+    pub fn for_each(&self, mut each: impl FnMut(&ReadLock, Ref<'_, T>)) {
+        in_turn(|rcu, index| self.for_each_in(rcu, index, |entry| each(rcu, entry)));
+    }
+
+    /// Calls `each` with the number of links in every chain, of both sides,
+    /// `most` at most. May sleep.
+    pub fn for_each_chain(&self, most: usize, mut each: impl FnMut(usize)) {
+        in_turn(|rcu, index| {
+            let links = self.chains.links_in(rcu, index, most);
+            links.map(&mut each).is_some()
+        });
     }
 
     /// Grows when there are more than 2^`load` links to a chain, two for each
@@ -217,6 +226,15 @@ impl<T: Item> Table<T> {
         let result = self.chains.grow_for(chains_for(links, load));
         self.growing.store(false, Ordering::Release);
         result
+    }
+}
+
+/// Calls `chain` with 0, 1, 2, … until there is no such chain.
+fn in_turn(mut chain: impl FnMut(&ReadLock, usize) -> bool) {
+    let mut index = 0usize;
+    // A section for each: a long walk must not hold up others.
+    while chain(&ReadLock::new(), index) {
+        index = index.wrapping_add(1);
     }
 }
 
