@@ -18,7 +18,7 @@ use lvs_engine::{
     conn::{Conn, Dir, Method, Protocol},
     drop_reason::DropReason,
     persist,
-    service::ServiceKey,
+    service::{ServiceConfig, ServiceKey},
 };
 use lvs_kapi::{
     netfilter::Verdict,
@@ -74,7 +74,8 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
     let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(job.packet);
     };
-    let chosen = match choose(cx, conns, service, head) {
+    let config = service.config();
+    let chosen = match choose(cx, conns, service, &config, head) {
         Ok(chosen) => chosen,
         Err(reason) => {
             if reason == DropReason::NoDestination {
@@ -87,9 +88,9 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
         }
     };
     if chosen.is_translated_to_v4() {
-        open(A::to_v4(conns), job, service, chosen)
+        open(A::to_v4(conns), job, service, &config, chosen)
     } else {
-        open(A::flows(conns), job, service, chosen)
+        open(A::flows(conns), job, service, &config, chosen)
     }
 }
 
@@ -98,6 +99,7 @@ fn open<C: Family, S: Family>(
     flows: Option<&Flows<C, S>>,
     job: Job<'_, C>,
     service: &Service,
+    config: &ServiceConfig,
     chosen: Chosen<'_>,
 ) -> Verdict {
     let (cx, head) = (job.cx, job.head);
@@ -109,7 +111,7 @@ fn open<C: Family, S: Family>(
         Err(reason) => return job.drop(reason),
     };
     let now = now();
-    if service.config().is_one_packet(head.protocol) {
+    if config.is_one_packet(head.protocol) {
         return flows.once(new, |entry, snapshot| {
             count(cx.ns, entry);
             forward::to_server(job, entry, snapshot, now)
@@ -151,12 +153,13 @@ pub(super) fn overheard<'r, A: Family>(
 ) -> Option<Ref<'r, Connection<A>>> {
     let service = wanted(cx, head, mark).filter(|_| head.source.addr.is_host())?;
     let conns = cx.ns.conns()?;
-    let chosen = choose(cx, conns, service, head).ok()?;
+    let config = service.config();
+    let chosen = choose(cx, conns, service, &config, head).ok()?;
     // A server has never heard of a local port that is new, and nothing is to be
     // said of one packet alone.
     if chosen.method == Method::Fullnat
         || chosen.is_translated_to_v4()
-        || service.config().is_one_packet(head.protocol)
+        || config.is_one_packet(head.protocol)
     {
         return None;
     }

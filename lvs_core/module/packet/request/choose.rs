@@ -45,50 +45,45 @@ pub(super) fn choose<'r, A: Family>(
     cx: Context<'r>,
     conns: &'r Conns,
     service: &'r Service,
+    config: &ServiceConfig,
     head: &Head<A>,
 ) -> Result<Chosen<'r>, DropReason> {
     if conns.len() >= cx.ns.settings.conn_max() {
         return Err(DropReason::TooManyConnections);
     }
-    let config = service.config();
     let schedule = || service.schedule(cx.rcu, head.source.any(), head.destination.addr.into());
     let asked = head.destination.port;
-    let method = |dest| service.method(dest, &cx.ns.services.default_pool, cx.rcu);
-    let chosen = if config.is_persistent() {
-        let found = persistent(cx, &conns.templates, service, &config, head, schedule)?;
-        found.map(|(dest, control, port)| Chosen {
-            dest,
-            control: Some(control),
-            port,
-            method: method(dest),
-        })
+    let found = if config.is_persistent() {
+        persistent(cx, &conns.templates, service, config, head, schedule)?
     } else {
-        schedule().map(|dest| Chosen {
-            dest,
-            control: None,
-            port: match dest.real.port {
+        schedule().map(|dest| {
+            let port = match dest.real.port {
                 0 => asked,
                 port => port,
-            },
-            method: method(dest),
+            };
+            (dest, None, port)
         })
     };
     let bypass = || {
         let dest = service.bypass.as_ref()?;
         let elsewhere = route::is_unicast(cx.net, head.destination.addr)
             && !route::is_local(cx.net, head.destination.addr);
-        (cx.ns.settings.cache_bypass() && elsewhere).then_some(Chosen {
-            dest,
-            control: None,
-            port: 0,
-            method: method(dest),
-        })
+        (cx.ns.settings.cache_bypass() && elsewhere).then_some((dest, None, 0))
     };
-    chosen.or_else(bypass).ok_or(DropReason::NoDestination)
+    let (dest, control, port) = found.or_else(bypass).ok_or(DropReason::NoDestination)?;
+    Ok(Chosen {
+        dest,
+        control,
+        port,
+        method: service.method(dest, &cx.ns.services.default_pool, cx.rcu),
+    })
 }
 
+/// The server, its template and the port, as in [`Chosen`].
+type Found<'r> = (&'r Arc<Dest>, Option<Arc<Control>>, u16);
+
 /// The server that the client stays with, or, if it has none yet, the one that
-/// it will stay with; the template, and the port.
+/// it will stay with.
 fn persistent<'r, A: Family>(
     cx: Context<'r>,
     templates: &'r Templates,
@@ -96,7 +91,7 @@ fn persistent<'r, A: Family>(
     config: &ServiceConfig,
     head: &Head<A>,
     schedule: impl FnOnce() -> Option<&'r Arc<Dest>>,
-) -> Result<Option<(&'r Arc<Dest>, Arc<Control>, u16)>, DropReason> {
+) -> Result<Option<Found<'r>>, DropReason> {
     let asked = head.destination.port;
     let own_port = match service.key {
         ServiceKey::Address { port, .. } => port,
@@ -144,5 +139,5 @@ fn persistent<'r, A: Family>(
         port if port != 0 && asked == own_port => port,
         _ => asked,
     };
-    Ok(Some((&template.dest, template.control.clone(), port)))
+    Ok(Some((&template.dest, Some(template.control.clone()), port)))
 }
