@@ -244,7 +244,7 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
 
 /// A packet of no connection within its family: it may be of one between a
 /// client of IPv6 and a server of IPv4, or of none yet.
-fn between_families<A: Family>(conns: &Conns, job: Job<'_, A>) -> Verdict {
+fn between_families<A: Family>(conns: &Conns, mut job: Job<'_, A>) -> Verdict {
     let (cx, head) = (job.cx, job.head);
     let rcu = cx.rcu;
     let (protocol, source, destination) = (head.protocol, head.source, head.destination);
@@ -274,29 +274,25 @@ fn between_families<A: Family>(conns: &Conns, job: Job<'_, A>) -> Verdict {
             }
         }
     }
+    if matches!(job.place, Place::Through | Place::Leaving)
+        && cx.ns.settings.nat_icmp_send()
+        && is_lost_reply(cx, head)
+    {
+        job.packet.answer::<A>(Answer::PortUnreachable);
+        return job.drop(DropReason::LostReply);
+    }
     match job.place {
-        Place::Through | Place::Leaving if cx.ns.settings.nat_icmp_send() => lost_reply(job),
         Place::Local | Place::Leaving => request::packet(job),
         Place::Arriving | Place::Through => Verdict::Accept(job.packet),
     }
 }
 
-/// A packet of no connection that may be the reply of a server behind NAT: the
-/// server is told that nobody waits for it.
+/// Whether a packet of no connection is the reply of a server behind NAT, which
+/// is to hear that nobody waits for it. Not a RST: nothing would come of that.
 #[cold]
-fn lost_reply<A: Family>(mut job: Job<'_, A>) -> Verdict {
-    let (cx, head) = (job.cx, job.head);
-    // None to a RST: nothing would come of it.
-    let counts = !head.flags().rst();
+fn is_lost_reply<A: Family>(cx: Context<'_>, head: &Head<A>) -> bool {
     let services = &cx.ns.services;
-    if counts && services.has_nat_server(cx.rcu, head.protocol, head.source.any()) {
-        job.packet.answer::<A>(Answer::PortUnreachable);
-        return job.drop(DropReason::LostReply);
-    }
-    match job.place {
-        Place::Leaving => request::packet(job),
-        _ => Verdict::Accept(job.packet),
-    }
+    !head.flags().rst() && services.has_nat_server(cx.rcu, head.protocol, head.source.any())
 }
 
 /// A packet, and all that is known of it.
