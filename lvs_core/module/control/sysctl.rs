@@ -18,14 +18,17 @@ use lvs_kapi::{
     sysctl::{Access, Setting, Text, Value}, //
 };
 
-/// A number that packets are handled by, 0 to `$max`.
+/// A number that packets are handled by, `$min` or 0 to `$max`.
 macro_rules! number {
     ($name:literal, $max:literal, $field:ident) => {
+        number!($name, 0, $max, $field)
+    };
+    ($name:literal, $min:literal, $max:literal, $field:ident) => {
         Setting {
             name: $name,
             access: Access::Write,
             value: Value::Number {
-                min: 0,
+                min: $min,
                 max: $max,
                 read: |ns: &Ns| load(&ns.settings.$field),
                 write: |ns: &Ns, value| store(&ns.settings.$field, value),
@@ -85,17 +88,8 @@ pub(super) static SETTINGS: [Setting<Ns>; 26] = [
     number!(c"fullnat_toa_entry", 1, toa),
     number!(c"fullnat_conn_reused_entry", 1, conn_reused),
     number!(c"fullnat_lport_tries", 60000, lport_tries),
-    Setting {
-        name: c"fullnat_toa_kind_v6",
-        access: Access::Write,
-        value: Value::Number {
-            // DPVS's and Alibaba's; a client's own options of either go.
-            min: 253,
-            max: 254,
-            read: |ns: &Ns| load(&ns.settings.toa_kind_v6),
-            write: |ns: &Ns, value| store(&ns.settings.toa_kind_v6, value),
-        },
-    },
+    // Alibaba's and DPVS's; a client's own options of either go.
+    number!(c"fullnat_toa_kind_v6", 253, 254, toa_kind_v6),
     port(c"fullnat_lport_min", first_port, set_first_port),
     port(c"fullnat_lport_max", last_port, set_last_port),
     Setting {

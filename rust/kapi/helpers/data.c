@@ -30,12 +30,13 @@ void lvs_skb_untrack(struct sk_buff *skb)
 	nf_ct_set(skb, NULL, IP_CT_UNTRACKED);
 }
 
-/* Ours from here: no second look by our hooks, none by connection tracking. */
+/* No second look by our hooks. */
 void lvs_skb_settle(struct sk_buff *skb)
 {
 	skb->ipvs_property = 1;
 }
 
+/* Ours from here: none by connection tracking either. */
 void lvs_skb_claim(struct sk_buff *skb)
 {
 	lvs_skb_settle(skb);
