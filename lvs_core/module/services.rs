@@ -425,11 +425,5 @@ fn has_way(net: &Net, named: AnyEndpoint, method: Method) -> Result<(), ConfigEr
 }
 
 fn routed<A: Address>(net: &Net, server: A) -> Result<(), ConfigError> {
-    let query = Query {
-        destination: server,
-        source: A::UNSPECIFIED,
-        mark: 0,
-        next_hop: false,
-    };
-    Route::find(net, query).map_or(Err(ConfigError::TunnelRoute), |_| Ok(()))
+    Route::find(net, Query::to(server)).map_or(Err(ConfigError::TunnelRoute), |_| Ok(()))
 }

@@ -44,6 +44,19 @@ pub struct Query<A> {
     pub next_hop: bool,
 }
 
+impl<A: Address> Query<A> {
+    /// For a packet to `destination` from whatever address of this host fits.
+    #[inline]
+    pub fn to(destination: A) -> Self {
+        Self {
+            destination,
+            source: A::UNSPECIFIED,
+            mark: 0,
+            next_hop: false,
+        }
+    }
+}
+
 impl Route {
     /// Looks up a way. Any context.
     ///

@@ -106,10 +106,9 @@ fn to_client<C: Family, S: Family>(job: Job<'_, S>, conn: &Conn<C, S>) -> Result
         return job.pass_through(&plan);
     }
     let query = Query {
-        destination: conn.client.addr,
         source: conn.virt.addr,
         mark: job.packet.mark(),
-        next_hop: false,
+        ..Query::to(conn.client.addr)
     };
     let route = Route::find(job.cx.net, query).ok_or(DropReason::NoRoute)?;
     plan.ttl = job.place.hop_along(&route);

@@ -6,7 +6,8 @@
 //! goes on to the client. One from the client's side is about a packet from
 //! the virtual address and goes on to the server. Both are taken before routing:
 //! connection tracking, which has not seen the packet that an error is about,
-//! would call the error invalid.
+//! would call the error invalid. One about a connection that is not there is a
+//! request, if it is anything, and waits for the hook of those.
 //!
 //! An error about a packet that this host has wrapped stays here: what it says
 //! of the path is kept, and the client hears it from this host when its next
@@ -163,10 +164,9 @@ impl<A: Family> Report<'_, A> {
     fn translate<B: Family>(mut self, mut plan: ErrorPlan<B>, source: B) -> Verdict {
         let cx = self.cx;
         let query = Query {
-            destination: plan.dst,
             source,
             mark: self.packet.mark(),
-            next_hop: false,
+            ..Query::to(plan.dst)
         };
         let Some(route) = Route::find(cx.net, query) else {
             return cx.drop(self.packet, DropReason::NoRoute);

@@ -29,10 +29,8 @@ pub(crate) fn send_and_ask<A: Family>(net: &Net, rcu: &ReadLock, reset: &Reset<A
 
 fn transmit<A: Family>(net: &Net, rcu: &ReadLock, reset: &Reset<A>, bytes: &[u8]) {
     let query = Query {
-        destination: reset.dst.addr,
         source: reset.src.addr,
-        mark: 0,
-        next_hop: false,
+        ..Query::to(reset.dst.addr)
     };
     let Some(route) = Route::find(net, query) else {
         return;

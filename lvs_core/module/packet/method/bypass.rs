@@ -18,12 +18,7 @@ impl Forward for Bypass {
         _: Snapshot,
     ) -> Result<Sent, DropReason> {
         // Not by the packet's mark: that is what routed it here.
-        let query = Query {
-            destination: entry.conn.virt.addr,
-            source: C::UNSPECIFIED,
-            mark: 0,
-            next_hop: false,
-        };
+        let query = Query::to(entry.conn.virt.addr);
         let route = Route::find(job.cx.net, query).ok_or(DropReason::NoRoute)?;
         job.pass_on(&route)
     }

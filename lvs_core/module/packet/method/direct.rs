@@ -20,10 +20,8 @@ impl Forward for Direct {
     ) -> Result<Sent, DropReason> {
         let cx = job.cx;
         let query = Query {
-            destination: entry.conn.real.addr,
-            source: S::UNSPECIFIED,
-            mark: 0,
             next_hop: true,
+            ..Query::to(entry.conn.real.addr)
         };
         let sent = entry
             .dest

@@ -40,10 +40,8 @@ impl Forward for Translate {
             grows = 0;
         }
         let query = Query {
-            destination: conn.real.addr,
             source: conn.local.addr,
-            mark: 0,
-            next_hop: false,
+            ..Query::to(conn.real.addr)
         };
         let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
             // What listens there is not for others than this host.

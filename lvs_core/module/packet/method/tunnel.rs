@@ -43,12 +43,7 @@ fn through<A: Family, S: Family, B: Family>(
     server: B,
 ) -> Result<Sent, DropReason> {
     let cx = job.cx;
-    let query = Query {
-        destination: server,
-        source: B::UNSPECIFIED,
-        mark: 0,
-        next_hop: false,
-    };
+    let query = Query::to(server);
     let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
         wrap(job, entry, server, route)
     });
