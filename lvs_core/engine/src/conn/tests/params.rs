@@ -38,24 +38,38 @@ fn nat_shows_the_client_itself() {
     let open = conn.step(snap, &syn, Ticks::new(0), &T).next.unwrap();
     assert_eq!(conn.deadline(open, &T), Ticks::new(0).after_seconds(60));
     // NAT reuses by conn_reuse_mode alone.
-    for (tcp, mode, expected) in [
+    let table = [
         (TcpState::TimeWait, 1, Admission::Reschedule),
         (TcpState::TimeWait, 0, Admission::Continue),
         (TcpState::FinWait, 3, Admission::Continue),
         (TcpState::Close, 2, Admission::Reschedule),
         (TcpState::Established, 3, Admission::Continue),
-    ] {
+    ];
+    check_reuse(&conn, open, &from_client(SYN, 99, 0, 0), POLICY, &table);
+}
+
+/// What becomes of a SYN in a state, by `conn_reuse_mode`; the connection is
+/// otherwise as in `open`, and the settings as in `policy`.
+fn check_reuse(
+    conn: &Conn<Ipv4Addr, Ipv4Addr>,
+    open: Snapshot,
+    syn: &Segment,
+    policy: ReusePolicy,
+    table: &[(TcpState, u32, Admission)],
+) {
+    for (tcp, mode, expected) in table {
         let snap = Snapshot {
-            state: open.state.with_tcp(tcp),
+            state: open.state.with_tcp(*tcp),
             ..open
         };
         let policy = ReusePolicy {
-            conn_reuse_mode: mode,
-            ..POLICY
+            conn_reuse_mode: *mode,
+            ..policy
         };
         assert_eq!(
-            conn.admit(snap, &from_client(SYN, 99, 0, 0), UP, policy),
-            expected
+            conn.admit(snap, syn, UP, policy),
+            *expected,
+            "{tcp:?} {mode}"
         );
     }
 }
@@ -67,28 +81,14 @@ fn where_replies_are_not_seen_fin_wait_is_as_good_as_over() {
         let conn = Conn::<Ipv4Addr, Ipv4Addr>::plain(Protocol::Tcp, method, client, virt, real, 7)
             .unwrap();
         let start = conn.start(Ticks::new(1));
-        for (tcp, mode, expected) in [
+        let table = [
             (TcpState::FinWait, 0, Admission::Continue),
             (TcpState::FinWait, 1, Admission::Continue),
             (TcpState::FinWait, 2, Admission::Reschedule),
             (TcpState::FinWait, 3, Admission::Reschedule),
             (TcpState::Established, 2, Admission::Continue),
-        ] {
-            let snap = Snapshot {
-                state: start.state.with_tcp(tcp),
-                ..start
-            };
-            let policy = ReusePolicy {
-                conn_reuse_mode: mode,
-                ..POLICY
-            };
-            let syn = from_client(SYN, 99, 0, 0);
-            assert_eq!(
-                conn.admit(snap, &syn, UP, policy),
-                expected,
-                "{tcp:?} {mode}"
-            );
-        }
+        ];
+        check_reuse(&conn, start, &from_client(SYN, 99, 0, 0), POLICY, &table);
     }
 }
 
@@ -97,27 +97,17 @@ fn fullnat_starts_nothing_over_when_that_is_off() {
     let conn = fullnat::<Ipv4Addr, Ipv4Addr>(ALL_FEATURES);
     let open = established(&conn);
     let other = from_client(SYN, 5_000_000, 0, 0);
-    for (tcp, mode, expected) in [
+    let policy = ReusePolicy {
+        fullnat_conn_reused: false,
+        ..POLICY
+    };
+    let table = [
         (TcpState::TimeWait, 0, Admission::Continue),
         (TcpState::FinWait, 0, Admission::Continue),
         (TcpState::FinWait, 1, Admission::Continue),
         (TcpState::TimeWait, 1, Admission::Reschedule),
-    ] {
-        let snap = Snapshot {
-            state: open.state.with_tcp(tcp),
-            ..open
-        };
-        let policy = ReusePolicy {
-            conn_reuse_mode: mode,
-            fullnat_conn_reused: false,
-            ..POLICY
-        };
-        assert_eq!(
-            conn.admit(snap, &other, UP, policy),
-            expected,
-            "{tcp:?} {mode}"
-        );
-    }
+    ];
+    check_reuse(&conn, open, &other, policy, &table);
 }
 
 #[test]
