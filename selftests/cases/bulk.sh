@@ -123,7 +123,7 @@ test_iperf3_in_every_way() {
     at_least 4000000 "$(iperf -n 4M -P 4)" 'bytes over four connections'
     # Some may be lost: the receiver is as slow as the sender.
     at_least 500000 "$(iperf -n 1M -u -b 10M -l 1200)" 'bytes in datagrams'
-    kill "$(pid_of iperf3)"
+    end_of iperf3
 }
 
 run_facts v4 v6

@@ -42,7 +42,7 @@ all_of_it() {
     same "$(cat "$TMP/sum")" "$(sha256sum <"$TMP/s1/www/up")" "$1: sha256 of $MB MB to the server"
     same "$(cat "$TMP/sum")" "$(in_ns client curl -sS --max-time 60 "http://$vip/down" | sha256sum)" "$1: sha256 of $MB MB to the client"
     # What the client has learnt on the way.
-    mtu=$(ip -n client route get "$VIP" | sed -n 's/.* mtu \([0-9]*\).*/\1/p')
+    mtu=$(mtu_of client "$VIP")
     same $((1500 - $(overhead "$1" "${2:-$IP}"))) "${mtu:-1500}" "$1: path MTU of the client"
     has "$(ask_anew client "$VIP" 5000 @4000)" "^s1 $seen [0-9]+ x{4000}$" "$1: a datagram in fragments"
     has "$(in_ns client python3 -IS "$LIB/many.py" "$VIP" 5000 400 "$(fresh_ports 4)")" "^s1 $seen 400 ([0-9a-f]{64}) \1$" "$1: many datagrams"

@@ -19,8 +19,6 @@ setup() {
     remember mtu 1448
 }
 
-mtu_of() { ip -n client route get "$VIP" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
-
 # upload METHOD: megabytes arrive, whatever the links are.
 upload() {
     : >"$TMP/s1/www/up"
@@ -44,10 +42,10 @@ learnt() {
     room=$((mtu - $(overhead $method $outer)))
     # IPv4 routers cut what carries IPv6: it has no DF.
     if [ "$IP$outer" = v6v4 ]; then
-        at_least $room "$(mtu_of)" "$method in $outer: the client's path MTU"
+        at_least $room "$(mtu_of client "$VIP")" "$method in $outer: the client's path MTU"
         return
     fi
-    same $room "$(mtu_of)" "$method in $outer: the client's path MTU"
+    same $room "$(mtu_of client "$VIP")" "$method in $outer: the client's path MTU"
     [ "$DIRECTOR" = stock ] || at_least $((before + 1)) "$(drops tunnel_mtu_learnt)" "$method in $outer: learnt"
 }
 
@@ -76,7 +74,7 @@ test_v6_the_narrowest_link() {
         ip -n back link set s1 mtu 1284
         ip -n client -6 route flush cache
         upload $method
-        same 1280 "$(mtu_of)" "$method: the client's path MTU"
+        same 1280 "$(mtu_of client "$VIP")" "$method: the client's path MTU"
     done
 }
 

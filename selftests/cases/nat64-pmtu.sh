@@ -22,8 +22,6 @@ service64() {
     adm -a "$1" "[$V]:$2" -r "$S1:$2" --fullnat
 }
 
-mtu_of() { ip -n "$1" route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
-
 # links BEHIND BEFORE [SERVER CLIENT]: the MTU of the link to the server and to the client, beyond the routers, and of the
 # ends' own devices. What the ends have learnt is forgotten.
 links() {

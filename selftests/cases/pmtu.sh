@@ -13,8 +13,6 @@ setup() {
 
 bulk() { service -t 9000 "$s1:9000"; }
 
-mtu_of() { ip -n "$1" route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
-
 # forget: what the ends have learnt.
 forget() { ip -n client "-${IP#v}" route flush cache; ip -n s1 "-${IP#v}" route flush cache; }
 

@@ -87,7 +87,7 @@ while True:
         s.bind(('$ALL', port)); s.sendto(b'x' * 100, ('$VIP', 5006)); s.close()
     time.sleep(0.1)"
     wait_for some stock; wait_for some adm
-    kill "$(pid_of load)"
+    end_of load
     wait_for is = '0 0 0' rate stock; wait_for is = '0 0 0' rate adm
     stock -D -u "$vip:5006"
 }

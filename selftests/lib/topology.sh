@@ -65,6 +65,9 @@ link set $5 up
 IP
 }
 
+# mtu_of NS ADDRESS: what NS has learnt of the path there; nothing if it has learnt nothing.
+mtu_of() { ip -n "$1" route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
+
 forwarding() { in_ns "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'; }
 
 # topology: as drawn above.
