@@ -39,6 +39,7 @@ killed root "build root (Debian trixie)" "" "$LVS_BUILD/root"
 killed debs "kernel packages ($release, 200 MB)" "$root" "$LVS_BUILD/kernel"
 killed image "kernel image and modules ($release)" "$root $debs" "$LVS_BUILD/kernel"
 killed kernel "kernel tree with Rust metadata ($release)" "$root $debs $image" "$LVS_BUILD/kernel"
+killed debug "debug kernel (${release%%.*}.$(cut -d. -f2 <<<"$release"))" "$root $debs" "$LVS_BUILD/kernel" debug
 killed vmroot "virtual machine's root file system" "$root" "$LVS_TOP/selftests/vm/image"
 killed vmkit "virtual machine's initramfs and modules ($release)" "$root" "$LVS_TOP/selftests/vm/initramfs" "$image" "$release" "$kdir"
 

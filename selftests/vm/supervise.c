@@ -4,7 +4,7 @@
  * writes, byte by byte, to the host, each stream through a virtio port of its own:
  *
  *   port 1  the script's standard output       port 3  the kernel log
- *   port 2  the script's standard error        port 4  one line at the end: "exit N warnings N oopses N"
+ *   port 2  the script's standard error        port 4  one line at the end: "exit N warnings N oopses N leaks N"
  *
  * The script gets pipes, not the ports themselves: a port can be opened once only, and `echo >/dev/stderr` opens it again.
  * The run ends when the script ends. A child that it left behind may still hold the pipes: what stood in them at that
@@ -130,6 +130,40 @@ static long counter(const char *path)
 	return value;
 }
 
+/*
+ * Memory that nothing points to any more, as far as this kernel can tell: what kmemleak knows goes to the log.
+ * An object counts as leaked when two scans have not found it, and scans pass over what is younger than 5 s.
+ */
+static long leaks(void)
+{
+	static const char path[] = "/sys/kernel/debug/kmemleak";
+	char line[1024];
+	long found = 0;
+	FILE *f;
+
+	for (int i = 0; i < 2; i++) {
+		int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return 0;
+		if (i == 0)
+			sleep(6);
+		if (write(fd, "scan", 4) != 4)
+			fail(path);
+		close(fd);
+	}
+	f = fopen(path, "re");
+	if (!f)
+		fail(path);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "unreferenced object", 19))
+			found++;
+		write_all(port[KMSG], line, strlen(line));
+	}
+	fclose(f);
+	return found;
+}
+
 static pid_t start_script(int out, int err)
 {
 	pid_t pid = fork();
@@ -164,7 +198,7 @@ int main(void)
 {
 	int out[2], err[2], kmsg, signals, status = 0, waiting;
 	struct rlimit files = { 65536, 524288 };
-	char last[96];
+	char last[128];
 	sigset_t child;
 	pid_t script;
 
@@ -222,10 +256,10 @@ int main(void)
 		carry(out[0], port[OUT], waiting);
 	if (!ioctl(err[0], FIONREAD, &waiting))
 		carry(err[0], port[ERR], waiting);
-	carry_log(kmsg);
-	snprintf(last, sizeof(last), "exit %d warnings %ld oopses %ld\n",
+	snprintf(last, sizeof(last), "exit %d warnings %ld oopses %ld leaks %ld\n",
 		 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-		 counter("/sys/kernel/warn_count"), counter("/sys/kernel/oops_count"));
+		 counter("/sys/kernel/warn_count"), counter("/sys/kernel/oops_count"), leaks());
+	carry_log(kmsg);
 	write_all(port[CONTROL], last, strlen(last));
 	/* The host ends the machine when it has read that line; this is for a host that does not. */
 	sleep(5);

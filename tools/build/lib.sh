@@ -15,6 +15,11 @@ LVS_CACHE=$(cd "$LVS_CACHE" && pwd -P)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
+# What the archive must not do is keep us waiting: after so long without a byte it is asked once more, and then it has failed.
+LVS_STALL_SECONDS=${LVS_STALL_SECONDS:-30}
+# shellcheck disable=SC2034  # for those who source this
+apt_patience=("Acquire::http::Timeout \"$LVS_STALL_SECONDS\"" "Acquire::https::Timeout \"$LVS_STALL_SECONDS\"" 'Acquire::Retries "1"')
+
 # elapsed START: seconds since START as m:ss.
 elapsed() { local s=$((SECONDS - $1)); printf '%d:%02d' $((s / 60)) $((s % 60)); }
 
