@@ -15,6 +15,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
 	@echo
 	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|<release>] [TIMEOUT=s]'
+	@echo '  make fuzz [T=seconds for each] [TARGET=name]'
 	@echo '  make modules [KERNEL=<release>] [KDIR=tree with Rust metadata] [RUSTC=its compiler] [V=1]'
 
 .PHONY: demo
@@ -44,6 +45,10 @@ vm: ## run a script in a virtual machine with the modules
 .PHONY: mutants
 mutants: ## listed one-line faults, each of which a test must catch
 	@selftests/mutants/run
+
+.PHONY: fuzz
+fuzz: ## mutated bytes for every parser of bytes, its properties checked
+	@selftests/fuzz/run $${T:+-t "$$T"} $$TARGET
 
 .PHONY: test-host
 test-host: ## tests of the pure crates, on this machine
