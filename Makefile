@@ -54,6 +54,10 @@ fuzz: ## mutated bytes for every parser of bytes, its properties checked
 test-host: ## tests of the pure crates, on this machine
 	@tools/build/host-tests
 
+.PHONY: coverage
+coverage: ## the same tests, and how much of the pure crates they run
+	@tools/build/coverage
+
 .PHONY: fmt-check
 fmt-check: ## the formatter's opinion of every crate
 	@tools/build/fmt-check
