@@ -20,6 +20,7 @@ mod expected;
 mod input;
 mod options;
 mod reference;
+mod rfc7915;
 mod targets;
 
 // The command line is a program, not a library: what parses bytes in it is

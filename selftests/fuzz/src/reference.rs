@@ -42,6 +42,10 @@ pub(crate) struct Ip {
     pub(crate) fragment: Option<(u16, bool)>,
     /// The length that is stated; `None` if that is 0.
     pub(crate) total: Option<usize>,
+    /// A routing header names stations that the packet has not been to.
+    pub(crate) stations_left: bool,
+    /// There is an authentication header.
+    pub(crate) authenticated: bool,
 }
 
 impl Ip {
@@ -67,6 +71,8 @@ impl Ip {
             protocol: bytes[9],
             fragment: (offset != 0 || more).then_some((offset, more)),
             total: (total != 0).then_some(total),
+            stations_left: false,
+            authenticated: false,
         })
     }
 
@@ -75,6 +81,7 @@ impl Ip {
             return None;
         }
         let (mut protocol, mut at, mut fragment, mut count) = (bytes[6], 40, None, 0);
+        let (mut stations_left, mut authenticated) = (false, false);
         while [0, 43, 44, 51, 60].contains(&protocol) {
             let header = bytes.get(at..).filter(|rest| rest.len() >= 8)?;
             count += 1;
@@ -89,6 +96,8 @@ impl Ip {
             if protocol == 44 {
                 fragment = Some((word(header, 2) & !7, header[3] & 1 != 0));
             }
+            stations_left |= protocol == 43 && header[3] != 0;
+            authenticated |= protocol == 51;
             at += len;
             protocol = header[0];
             if fragment.is_some_and(|(offset, _)| offset != 0) {
@@ -105,6 +114,8 @@ impl Ip {
             protocol,
             fragment,
             total: (len != 0).then_some(len + 40),
+            stations_left,
+            authenticated,
         })
     }
 

@@ -21,16 +21,14 @@ pub(super) fn run(data: &[u8]) {
     let mut u = Unstructured::new(data);
     let how: u8 = take(&mut u);
     match how & 1 {
-        0 => family::<Ipv4Addr>(&mut u, how >> 1),
-        _ => family::<Ipv6Addr>(&mut u, how >> 1),
+        0 => family::<Ipv4Addr>(u, how >> 1),
+        _ => family::<Ipv6Addr>(u, how >> 1),
     }
 }
 
-fn family<A: Network>(u: &mut Unstructured<'_>, how: u8) {
-    let plan = plan::<A>(u);
-    let mut packet = std::mem::replace(u, Unstructured::new(&[]))
-        .take_rest()
-        .to_vec();
+fn family<A: Network>(mut u: Unstructured<'_>, how: u8) {
+    let plan = plan::<A>(&mut u);
+    let mut packet = u.take_rest().to_vec();
     let state = csum(how);
     if how & 4 != 0 {
         prepare(&mut packet, state);

@@ -10,13 +10,14 @@ use arbitrary::Unstructured;
 use lvs_wire::csum::Sum;
 use lvs_wire::ip::{Network, TtlStep};
 use lvs_wire::rewrite::options::OptionsOut;
-use lvs_wire::rewrite::translate::{finish_udp, room, translate, Extra};
+use lvs_wire::rewrite::translate::{finish_udp, room, translate, Error, Extra};
 use lvs_wire::rewrite::{CsumState, Place, Plan, Transport};
 
 use super::rewrite::{make_room, new_options, prepare};
 use crate::expected::{self, Checks};
 use crate::input::{csum, plan, take};
 use crate::reference::{mend_header, set_word, word, Ip};
+use crate::rfc7915::may_be_translated;
 
 /// How, what a translation needs besides, a plan, and a packet.
 pub(super) fn run(data: &[u8]) {
@@ -67,6 +68,7 @@ fn whole<Old: Network, New: Network>(
         Ok(done) => done,
         Err(error) => {
             assert_eq!(packet, before, "written in spite of {error:?}");
+            refused(old, error);
             return;
         }
     };
@@ -75,6 +77,7 @@ fn whole<Old: Network, New: Network>(
     }
     packet.drain(..done.start);
     let was = Ip::read(old).expect("what was translated has a header");
+    assert!(may_be_translated(&was), "{was:?}");
     let transport = place.transport.protocol();
     let l4 = expected::transport(
         &old[was.l4..],
@@ -119,6 +122,18 @@ fn whole<Old: Network, New: Network>(
         set_word(&mut expected, at, word(&packet, at));
     }
     assert_eq!(packet, expected);
+}
+
+/// Whether a refusal says what is so.
+pub(super) fn refused(old: &[u8], error: Error) {
+    let ip = Ip::read(old);
+    let holds = |what: fn(&Ip) -> bool| ip.as_ref().is_some_and(what);
+    assert!(match error {
+        Error::Fragment => holds(|ip| ip.fragment.is_some_and(|f| f != (0, false))),
+        Error::SegmentsLeft(at) => holds(|ip| ip.stations_left) && old[at as usize] != 0,
+        Error::Authenticated => holds(|ip| ip.authenticated),
+        _ => true,
+    });
 }
 
 /// The new header.

@@ -11,12 +11,15 @@ use lvs_wire::icmp::{Kind, Message};
 use lvs_wire::ip::{Network, TtlStep};
 use lvs_wire::rewrite::icmp::ErrorPlan;
 use lvs_wire::rewrite::translate::icmp::{room, translate_error};
+use lvs_wire::rewrite::translate::Error;
+use lvs_wire::rewrite::CsumState;
 
 use super::icmp_error::{embedded_transport, mend_embedded};
+use super::translate::refused;
 use crate::expected::Checks;
 use crate::input::{error_plan, take};
 use crate::reference::{mend, word, Ip};
-use lvs_wire::rewrite::CsumState;
+use crate::rfc7915::{self, may_be_translated, packet_in};
 
 /// How, a plan, how much is to be added to the end, and a packet.
 pub(super) fn run(data: &[u8]) {
@@ -41,7 +44,16 @@ fn between<Old: Network, New: Network>(mut u: Unstructured<'_>, how: u8, id: u16
     let mut packet = [&vec![0xee; room::<Old, New>()], &old[..]].concat();
     let before = packet.clone();
     match translate_error::<Old, New>(&mut packet, at, &plan, id) {
-        Err(error) => assert_eq!(packet, before, "written in spite of {error:?}"),
+        Err(error) => {
+            assert_eq!(packet, before, "written in spite of {error:?}");
+            refused(&old, error);
+            if error == Error::NoCounterpart {
+                let outer = Ip::read(&old).unwrap();
+                let message = &old[outer.l4..];
+                let about = Ip::read(packet_in(outer.version, message)).unwrap();
+                assert_eq!(rfc7915::error(message, &about, plan.mtu_lower), None);
+            }
+        }
         Ok(done) => check::<Old, New>(&old, &packet[done.start..done.start + done.len], &plan),
     }
 }
@@ -50,7 +62,6 @@ fn check<Old: Network, New: Network>(old: &[u8], new: &[u8], plan: &ErrorPlan<Ne
     let (was, is) = (Ip::read(old).unwrap(), Ip::read(new).expect("an IP header"));
     assert_eq!((is.version, is.l4), (New::VERSION, New::HEADER_LEN));
     assert!(is.is_whole(new), "length");
-    assert!(new.len() <= if New::VERSION == 4 { 576 } else { 1280 });
     assert!(is.header_ok(new), "header checksum");
     assert_eq!(is.protocol, New::ICMP);
     assert!(is.transport_ok(new), "ICMP checksum");
@@ -64,11 +75,18 @@ fn check<Old: Network, New: Network>(old: &[u8], new: &[u8], plan: &ErrorPlan<Ne
     let (Kind::Error(_), Kind::Error(_)) = (message.kind(), said.kind()) else {
         panic!("{:?} of {:?}", message.kind(), said.kind());
     };
-    // Neither has extensions, so neither may say that it has.
-    if ![2, 4].contains(&new[is.l4]) && New::VERSION == 6 {
-        assert_eq!(new[is.l4 + 4], 0, "length attribute");
-    }
-    embedded::<Old, New>(said.body(), message.body(), plan);
+    assert!(may_be_translated(&was), "{was:?}");
+    // Extensions are left out, and nothing says that there are any.
+    let about = packet_in(was.version, &old[was.l4..]);
+    let ip = Ip::read(about).unwrap();
+    let (kind, code) = message.type_code();
+    let last = u32::from_be_bytes(new[is.l4 + 4..is.l4 + 8].try_into().unwrap());
+    let expected = rfc7915::error(&old[was.l4..], &ip, plan.mtu_lower);
+    assert_eq!(Some((kind, code, last)), expected);
+    let headers = 2 * New::HEADER_LEN + 8;
+    let most = if New::VERSION == 4 { 576 } else { 1280 };
+    assert_eq!(new.len(), (headers + about.len() - ip.l4).min(most));
+    embedded::<Old, New>(about, message.body(), plan);
 }
 
 fn embedded<Old: Network, New: Network>(old: &[u8], new: &[u8], plan: &ErrorPlan<New>) {
