@@ -15,6 +15,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
 	@echo
 	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|debug|<release>] [TIMEOUT=s]'
+	@echo '  make fuzz [T=seconds for each] [TARGET=name]'
 	@echo '  make modules [KERNEL=debug|<release>] [KDIR=tree with Rust metadata] [RUSTC=its compiler] [V=1]'
 
 .PHONY: demo
@@ -45,9 +46,17 @@ vm: ## run a script in a virtual machine with the modules
 mutants: ## listed one-line faults, each of which a test must catch
 	@selftests/mutants/run
 
+.PHONY: fuzz
+fuzz: ## mutated bytes for every parser of bytes, its properties checked
+	@selftests/fuzz/run $${T:+-t "$$T"} $$TARGET
+
 .PHONY: test-host
 test-host: ## tests of the pure crates, on this machine
 	@tools/build/host-tests
+
+.PHONY: coverage
+coverage: ## the same tests, and how much of the pure crates they run
+	@tools/build/coverage
 
 .PHONY: fmt-check
 fmt-check: ## the formatter's opinion of every crate

@@ -168,6 +168,14 @@ mod tests {
     };
 
     #[test]
+    fn a_services_own_addresses_come_before_the_default_pool() {
+        assert_eq!(pool(1, 0), Some(Pool::Service));
+        assert_eq!(pool(1, 5), Some(Pool::Service));
+        assert_eq!(pool(0, 5), Some(Pool::Default));
+        assert_eq!(pool(0, 0), None);
+    }
+
+    #[test]
     fn what_is_missing_or_odd_is_named() {
         let request = |af, addr| {
             let flags = None;

@@ -159,6 +159,17 @@ mod tests {
         assert_eq!([at(0), at(7), at(8), at(16)], [0, 0, 1, 2]);
     }
 
+    #[test]
+    fn a_note_survives_being_kept_in_parts() {
+        let mut rates = Rates::new(Window(5));
+        rates.roll(Window(6), &[10, 1]);
+        let (window, start, last) = rates.to_parts();
+        assert_eq!((window, start, last), (6, [10, 1], [10, 1]));
+        let kept = Rates::from_parts(window, start, last);
+        assert!(kept.is_due(Window(7)) && !kept.is_due(Window(6)));
+        assert_eq!(kept.per_second(Window(6), &[10, 1]), [5, 0]);
+    }
+
     proptest! {
         /// Against the plain way: remember every packet.
         #[test]

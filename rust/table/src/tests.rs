@@ -311,3 +311,34 @@ fn of_many_who_add_one_key_one_wins() {
     sync::synchronize();
     assert_eq!(drops.load(Ordering::Relaxed), 8000);
 }
+
+#[test]
+fn of_two_who_take_one_entry_out_one_does() {
+    let bench = Bench::new();
+    assert!(bench.add(1, Some(1001), 5));
+    let rcu = ReadLock::default();
+    let (entry, _) = bench
+        .table
+        .find(&rcu, hash(1), |pair, _| pair.left == 1)
+        .unwrap();
+    assert!(bench.table.remove(entry));
+    assert!(!bench.table.remove(entry));
+    assert_eq!(bench.table.len(), 0);
+    // It lives as long as the read section.
+    assert_eq!((entry.get().left, entry.right), (1, Some(1001)));
+    assert!(std::format!("{entry:?}").contains("left: 1,"));
+    assert_eq!(bench.drops.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn every_entry_is_visited_once() {
+    let bench = Bench::new();
+    for left in 0..300 {
+        assert!(bench.add(left, (left % 2 == 0).then_some(left + 1000), 5));
+    }
+    bench.table.grow(0).unwrap();
+    let mut seen = Vec::new();
+    bench.table.for_each(|_, entry| seen.push(entry.left));
+    seen.sort_unstable();
+    assert!(seen.iter().copied().eq(0..300));
+}

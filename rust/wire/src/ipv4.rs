@@ -258,6 +258,8 @@ mod tests {
         assert_eq!(header.header_len(), 24);
         assert_eq!(header.total_len(), 52);
         assert_eq!(header.tos(), 0xb8);
+        assert_eq!(Ipv4Addr::dsfield(&VECTOR), 0xb8);
+        assert_eq!(Ipv4Addr::dsfield(&VECTOR[..1]), 0);
         assert_eq!(header.id(), 0x1234);
         assert!(header.dont_fragment());
         assert_eq!(header.fragment(), None);

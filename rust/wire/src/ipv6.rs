@@ -267,6 +267,8 @@ mod tests {
     fn a_header_is_read() {
         let header = Header::parse(&FIXED).unwrap();
         assert_eq!(header.traffic_class(), 0xb8);
+        assert_eq!(Ipv6Addr::dsfield(&FIXED), 0xb8);
+        assert_eq!(Ipv6Addr::dsfield(&FIXED[..1]), 0);
         assert_eq!(header.flow_label(), 0x12345);
         assert_eq!(header.payload_len(), 32);
         assert_eq!(

@@ -111,6 +111,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_endpoint_has_brackets_around_an_ipv6_address() {
+        let shown = |addr: &str| ShownEnd(Endpoint::new(addr.parse().unwrap(), 80)).to_string();
+        assert_eq!(shown("192.0.2.1"), "192.0.2.1:80");
+        assert_eq!(shown("2001:db8::1"), "[2001:db8::1]:80");
+    }
+
     proptest! {
         #[test]
         fn what_is_shown_reads_back(segments in prop::array::uniform8(prop_oneof![Just(0_u16), any::<u16>()])) {

@@ -227,3 +227,22 @@ proptest! {
         check(&set, &taken);
     }
 }
+
+#[test]
+fn a_round_has_every_port_once_from_the_cursor_on() {
+    let two = Ranges::DEFAULT;
+    for ranges in [Ranges::new(2000, 2007).unwrap(), two, Ranges::DEDICATED] {
+        let all: Vec<u16> = (FIRST..=LAST)
+            .filter(|port| ranges.contains(*port))
+            .collect();
+        for cursor in [0, FIRST, 2003, 2008, 32_767, 32_768, 61_000, 65_000, LAST] {
+            let round: Vec<u16> = ranges.round_from(cursor).collect();
+            let start = all.iter().position(|port| *port >= cursor).unwrap_or(0);
+            assert_eq!(
+                round,
+                [&all[start..], &all[..start]].concat(),
+                "from {cursor}"
+            );
+        }
+    }
+}

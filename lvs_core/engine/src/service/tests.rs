@@ -361,3 +361,40 @@ fn what_cannot_be_done_yet_is_named() {
     };
     assert!(add(all).is_ok());
 }
+
+#[test]
+fn a_key_reads_as_people_write_it() {
+    let address = |protocol, addr: &str, port| ServiceKey::Address {
+        protocol,
+        addr: addr.parse().unwrap(),
+        port,
+    };
+    let mark = ServiceKey::Fwmark {
+        family: Family::V6,
+        mark: 7,
+    };
+    for (key, text) in [
+        (key(), "TCP 192.0.2.1:80"),
+        (address(17, "2001:db8::1", 53), "UDP [2001:db8::1]:53"),
+        (address(999, "192.0.2.1", 0), "IP 192.0.2.1:0"),
+        (mark, "FWM 7"),
+    ] {
+        assert_eq!(std::format!("{key}"), text);
+    }
+}
+
+#[test]
+fn ftp_is_a_port() {
+    let at = |port| ServiceKey::Address {
+        protocol: 6,
+        addr: Ipv4Addr::from(VIP).into(),
+        port,
+    };
+    assert!(at(21).is_ftp());
+    assert!(!at(20).is_ftp() && !at(0).is_ftp());
+    let mark = ServiceKey::Fwmark {
+        family: Family::V4,
+        mark: 21,
+    };
+    assert!(!mark.is_ftp());
+}

@@ -194,15 +194,33 @@ pub(crate) fn sched_flags(text: &str, scheduler: &str) -> Result<u32, Failure> {
     Ok(flags)
 }
 
-/// The names of a service's scheduler flags, as stock prints them.
+/// The names of a service's scheduler flags, as stock prints them: of a flag
+/// that is none of the scheduler's nothing is told.
 pub(crate) fn sched_flag_names(flags: u32, scheduler: &str) -> String {
     let owner = matches!(scheduler, "sh" | "mh").then_some(scheduler);
-    FLAG_NAMES
-        .iter()
-        .filter(|(_, bit, o)| *o == owner && flags & SCHED_FLAGS & bit != 0)
-        .map(|(name, _, _)| *name)
-        .collect::<Vec<_>>()
-        .join(",")
+    let (names, _) = flag_names(flags, owner);
+    names.join(",")
+}
+
+/// The same for a rule, which has to name every flag or it cannot be read
+/// again.
+pub(crate) fn sched_flag_words(flags: u32, scheduler: &str) -> String {
+    let (mut names, unnamed) = flag_names(flags, Some(scheduler));
+    names.extend(flag_names(unnamed, None).0);
+    names.join(",")
+}
+
+/// The names that a scheduler has for flags, and the flags it has none for.
+fn flag_names(flags: u32, owner: Option<&str>) -> (Vec<&'static str>, u32) {
+    let mut unnamed = flags & SCHED_FLAGS;
+    let mut names = Vec::new();
+    for (name, bit, of) in FLAG_NAMES {
+        if *of == owner && unnamed & bit != 0 {
+            names.push(*name);
+            unnamed &= !bit;
+        }
+    }
+    (names, unnamed)
 }
 
 #[cfg(test)]
@@ -281,5 +299,8 @@ mod tests {
             .contains("--fullnat"));
         assert_eq!(sched_flag_names(0x18, "mh"), "mh-fallback,mh-port");
         assert_eq!(sched_flag_names(0x20, "rr"), "flag-3");
+        assert_eq!(sched_flag_names(0x20, "sh"), "");
+        assert_eq!(sched_flag_words(0x30, "sh"), "sh-port,flag-3");
+        assert_eq!(sched_flag_words(0x18, "rr"), "flag-1,flag-2");
     }
 }

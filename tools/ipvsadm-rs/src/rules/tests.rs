@@ -94,12 +94,6 @@ fn services() -> impl Strategy<Value = Service> {
     let schedulers = prop_oneof![Just("rr"), Just("sh"), Just("mh"), Just("wlc")];
     (keys(), persistence, schedulers, 0_u32..8, any::<bool>()).prop_map(
         |(key, persistence, scheduler, bits, masq_only)| {
-            // sh and mh have only two flags.
-            let bits = if ["sh", "mh"].contains(&scheduler) {
-                bits & 3
-            } else {
-                bits
-            };
             let mut settings = Settings {
                 scheduler: scheduler.into(),
                 flags: bits << 3,

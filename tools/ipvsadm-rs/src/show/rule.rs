@@ -8,7 +8,7 @@ use lvs_wire::netlink::ipvs::svc_flags;
 
 use super::service::narrow_mask;
 use super::Style;
-use crate::args::values::sched_flag_names;
+use crate::args::values::sched_flag_words;
 use crate::model::dest::{Dest, Method};
 use crate::model::laddr::LocalAddress;
 use crate::model::service::{Family, Service, ServiceKey, SCHED_FLAGS};
@@ -38,7 +38,7 @@ pub(crate) fn service(service: &Service, style: &Style<'_>) -> String {
         let _ = write!(
             out,
             " -b {}",
-            sched_flag_names(settings.flags, &settings.scheduler)
+            sched_flag_words(settings.flags, &settings.scheduler)
         );
     }
     if service.extra.is_some_and(|extra| extra.masq_only) {
