@@ -1,0 +1,46 @@
+#!/bin/bash
+# Random messages to the families IPVS, LVS and TOA, right and wrong ones, by root and by others; the kernel does with each
+# what a model says, and is set to what the model is. SCALE=soak: many more. FUZZ_SEED: another run.
+# suite: netlink-fuzz
+# seconds: 14400
+. "${0%/*}/../lib/all.sh"
+
+case ${SCALE:-check} in
+soak) count=1000000 ;;
+*) count=30000 ;;
+esac
+
+setup() {
+    ns_add fuzz
+    # What dests.rs of lvs_messages knows: which servers can be reached, and which address is broadcast.
+    batch fuzz <<IP
+link set lo up
+link add d0 type dummy
+addr add 10.2.0.1/24 dev d0
+addr add fd00:2::1/64 dev d0 nodad
+link set d0 up
+IP
+    lvs_in
+    toa_in
+}
+
+test_messages_do_what_the_model_says() {
+    in_ns fuzz lvs_messages --seed "${FUZZ_SEED:-1}" --count "$count" >"$TMP/messages" || { note "$(cat "$TMP/messages")"; exit 1; }
+    note "$(cat "$TMP/messages")"
+}
+
+test_what_is_left_can_be_removed() {
+    in_ns fuzz ipvsadm-rs -C
+    same "" "$(in_ns fuzz ipvsadm-rs -Sn | grep -- '-A' || true)"
+}
+
+test_nobody_else_saw_any_of_it() {
+    same "" "$(ipvsadm-rs -Sn)"
+}
+
+# explain: the namespace is of another name here.
+explain() { in_ns fuzz ipvsadm-rs -Sn; dmesg | tail -n 5; }
+
+teardown() { ip netns del fuzz; }
+
+run_facts
