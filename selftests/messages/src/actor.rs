@@ -11,7 +11,7 @@ use std::{
 use crate::{core::Rights, socket::Socket};
 
 /// Where the settings are.
-const SETTINGS: &str = "/proc/sys/net/ipv4/vs";
+pub(crate) const SETTINGS_DIR: &str = "/proc/sys/net/ipv4/vs";
 
 /// Somebody who sends.
 pub(crate) struct Actor {
@@ -45,12 +45,7 @@ impl Actor {
         ];
         let unshare = [&nobody[..], &["unshare", "--user", "--map-root-user"]].concat();
         Ok(vec![
-            Self {
-                name: "root",
-                rights: rights(true, true),
-                place: 0,
-                hands: Hands::Own(Socket::open()?),
-            },
+            Self::root()?,
             Self::start("nobody", rights(false, false), 0, &nobody)?,
             // Root of a user namespace that owns nothing here,
             Self::start("userns", rights(false, false), 0, &unshare)?,
@@ -62,6 +57,19 @@ impl Actor {
                 &[&unshare[..], &["--net"]].concat(),
             )?,
         ])
+    }
+
+    /// This process.
+    pub(crate) fn root() -> io::Result<Self> {
+        Ok(Self {
+            name: "root",
+            rights: Rights {
+                initial: true,
+                own: true,
+            },
+            place: 0,
+            hands: Hands::Own(Socket::open()?),
+        })
     }
 
     fn start(name: &'static str, rights: Rights, place: usize, by: &[&str]) -> io::Result<Self> {
@@ -156,12 +164,12 @@ pub(crate) fn work() -> io::Result<()> {
 fn write(setting: &str, text: &str) -> io::Result<()> {
     std::fs::OpenOptions::new()
         .write(true)
-        .open(format!("{SETTINGS}/{setting}"))?
+        .open(format!("{SETTINGS_DIR}/{setting}"))?
         .write_all(text.as_bytes())
 }
 
 fn read(setting: &str) -> io::Result<String> {
-    std::fs::read_to_string(format!("{SETTINGS}/{setting}"))
+    std::fs::read_to_string(format!("{SETTINGS_DIR}/{setting}"))
 }
 
 /// A number, a length, and so many bytes.

@@ -12,6 +12,8 @@
 //!                                               └─ the same, now and then: observe
 //! ```
 //!
+//! With `--failures`: the same beside allocations that fail.
+//!
 //! A seed makes the same messages again, as long as the kernel does what is
 //! foretold.
 
@@ -19,6 +21,7 @@ mod actor;
 mod answer;
 mod attrs;
 mod core;
+mod failures;
 mod family;
 mod fields;
 mod generate;
@@ -36,6 +39,7 @@ use std::process::ExitCode;
 
 use crate::{
     attrs::{number, split},
+    core::Numbers,
     family::Family,
     message::{Message, ACK, REQUEST},
     run::{Outcome, Plan, Run},
@@ -43,15 +47,20 @@ use crate::{
 };
 
 const USAGE: &str = "usage: lvs_messages [--seed S] [--count N] [--every M]
+       lvs_messages --failures messages|files|connections|first-service|namespaces STEP|loading STEP MODULE FILE
 
 Sends N messages (30000) to the families IPVS, LVS and TOA of this network namespace, which nobody else may change
 meanwhile and which must have the addresses that selftests/cases/netlink-fuzz.sh gives it. After every M (100)
-messages everything that is configured is compared with what it must be.";
+messages everything that is configured is compared with what it must be.
+
+With --failures the 1st, 2nd, ... allocation of each operation fails (/proc/self/fail-nth, kernels with
+FAULT_INJECTION), until there are no more; what is left must be whole.";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let done = match words.as_slice() {
         [word] if word == "--worker" => actor::work().map_err(|error| error.to_string()),
+        [word, rest @ ..] if word == "--failures" => failures::go(rest),
         words => plan(words).and_then(go),
     };
     match done {
@@ -85,12 +94,7 @@ fn plan(words: &[String]) -> Outcome<Plan> {
 }
 
 fn go(plan: Plan) -> Outcome {
-    let socket = Socket::open().map_err(|error| format!("no netlink socket: {error}"))?;
-    let mut numbers = Family::ALL.map(|family| (family, 0));
-    for (family, kind) in &mut numbers {
-        *kind = resolve(&socket, family.name())?;
-    }
-    let mut run = Run::new(plan, numbers)?;
+    let mut run = Run::new(plan, numbers()?)?;
     run.run()?;
     println!("{}", run.tally);
     println!(
@@ -103,6 +107,16 @@ fn go(plan: Plan) -> Outcome {
     } else {
         Err(format!("the run proves too little: {}", missing.join(", ")))
     }
+}
+
+/// What the kernel calls the families here.
+fn numbers() -> Outcome<Numbers> {
+    let socket = Socket::open().map_err(|error| format!("no netlink socket: {error}"))?;
+    let mut numbers = Family::ALL.map(|family| (family, 0));
+    for (family, kind) in &mut numbers {
+        *kind = resolve(&socket, family.name())?;
+    }
+    Ok(numbers)
 }
 
 /// The number that the kernel gave a family (`CTRL_CMD_GETFAMILY`).

@@ -62,9 +62,15 @@ impl Socket {
     /// The next datagram, if there is one.
     pub(crate) fn receive(&self) -> io::Result<Option<Vec<u8>>> {
         let mut buffer = Vec::with_capacity(ROOM);
-        match self.0.recv(&mut buffer, 0) {
-            Ok(_) => Ok(Some(buffer)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Ok(self.receive_into(&mut buffer)?.then_some(buffer))
+    }
+
+    /// Adds the next datagram to what is in `buffer`, which has room for it;
+    /// whether there was one.
+    pub(crate) fn receive_into(&self, buffer: &mut Vec<u8>) -> io::Result<bool> {
+        match self.0.recv(buffer, 0) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         }
     }

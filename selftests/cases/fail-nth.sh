@@ -1,0 +1,105 @@
+#!/bin/bash
+# Allocations that fail: of every control operation and of the opening of connections the first, the second, and so on,
+# until it succeeds without one. What could not be done has not been begun, and nothing of it stays.
+# suite: fail-nth
+# kernel: debug
+# seconds: 3600
+. "${0%/*}/../lib/all.sh"
+
+INJECT=/sys/kernel/debug
+LEAKS=$INJECT/kmemleak
+# A module is loaded and a namespace made by thousands of allocations, few of which are ours: a long run tries all.
+case ${SCALE:-check} in
+soak) step=1 ;;
+*) step=13 ;;
+esac
+
+# can: whether this kernel can do it.
+can() { [ -e /proc/self/fail-nth ] || skip "no /proc/self/fail-nth: this kernel cannot fail allocations (FAULT_INJECTION)"; }
+
+# knob DIR FILE VALUE: a setting of fault injection, if this kernel has it.
+knob() { [ ! -e "$INJECT/$1/$2" ] || echo "$3" >"$INJECT/$1/$2"; }
+
+# Any allocation may fail, however it is made; and nothing is said about it, for it was meant.
+knobs() {
+    knob failslab ignore-gfp-wait N
+    knob failslab verbose 0
+    knob fail_page_alloc ignore-gfp-wait N
+    knob fail_page_alloc ignore-gfp-highmem N
+    knob fail_page_alloc min-order 0
+    knob fail_page_alloc verbose 0
+}
+
+setup() {
+    can
+    knobs
+    ns_add fuzz
+    # What lvs_messages knows of the namespace (netlink-fuzz.sh), and the addresses that it is a client of itself by.
+    batch fuzz <<IP
+link set lo up
+link add d0 type dummy
+addr add 10.2.0.1/24 dev d0
+addr add fd00:2::1/64 dev d0 nodad
+link set d0 up
+addr add 10.1.0.100/32 dev lo
+addr add fd00:1::100/128 dev lo nodad
+addr add 10.9.0.1/32 dev lo
+addr add fd00:9::1/128 dev lo nodad
+IP
+    lvs_in
+    toa_in
+    # What is loaded when it is first needed is there.
+    in_ns fuzz ipvsadm-rs -A -t '[fd00:1::100]:80' -s rr
+    in_ns fuzz ipvsadm-rs -C
+    [ ! -e $LEAKS ] || { echo scan; echo clear; } >$LEAKS
+}
+
+# failures GROUP...: as lvs_messages has them.
+failures() {
+    can
+    local rc=0
+    in_ns fuzz lvs_messages --failures "$@" >"$TMP/failures" || rc=$?
+    note "$(cat "$TMP/failures")"
+    [ $rc = 0 ]
+}
+
+test_requests() { failures messages; }
+test_files_and_settings() { failures files; }
+test_connections() { failures connections; }
+test_the_first_service_of_a_namespace() { failures first-service; }
+test_a_namespace() { failures namespaces $step; }
+
+test_unloading_leaves_nothing() {
+    can
+    in_ns fuzz ipvsadm-rs -C
+    wait_for rmmod lvs
+    wait_for rmmod toa
+    same "" "$(grep -o '^lvs_[a-z0-9]*' /proc/slabinfo || true)" "slab caches"
+}
+
+test_loading() {
+    can
+    knob fail_page_alloc min-order 10
+    failures loading $step lvs "$(modinfo -n lvs)"
+    failures loading $step toa "$(modinfo -n toa)"
+    knob fail_page_alloc min-order 0
+}
+
+# leaks: what nobody refers to any more. What is on a stack at that moment is found the second time.
+leaks() {
+    echo scan >$LEAKS
+    sleep 6
+    echo scan >$LEAKS
+    cat $LEAKS
+}
+
+test_nothing_leaked() {
+    [ -e $LEAKS ] || skip "no kmemleak in this kernel"
+    same "" "$(leaks)" "leaks"
+}
+
+explain() { tail -n 20 "$TMP/failures" 2>/dev/null; dmesg | tail -n 20; }
+
+teardown() { [ ! -e /run/netns/fuzz ] || ip netns del fuzz; }
+
+run_facts

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests by hand, each in one line.
+
+use std::net::IpAddr;
+
+use lvs_wire::netlink::{
+    ipvs::{self, dest, svc},
+    lvs::{self, laddr},
+    toa,
+};
+
+use crate::{
+    family::Family,
+    fields::{named, octets},
+    message::{attr, nest, Attr, Message},
+    model::{Key, State},
+};
+
+/// A service by its address: TCP.
+pub(super) fn tcp(addr: &str, port: u16) -> Key {
+    Key::Address(6, ip(addr), port)
+}
+
+/// A service by its address: UDP.
+pub(super) fn udp(addr: &str, port: u16) -> Key {
+    Key::Address(17, ip(addr), port)
+}
+
+fn ip(addr: &str) -> IpAddr {
+    addr.parse().expect("it is an address")
+}
+
+/// A request of the family `IPVS`.
+pub(super) fn ipvs(command: u8, attrs: Vec<Attr>) -> Message {
+    Message::new(Family::Ipvs, command, false, attrs)
+}
+
+/// A request of the family `LVS`.
+pub(super) fn lvs(command: u8, attrs: Vec<Attr>) -> Message {
+    Message::new(Family::Lvs, command, false, attrs)
+}
+
+/// The service that a request is about.
+pub(super) fn of(key: &Key) -> Attr {
+    nest(ipvs::attr::SERVICE, named(key))
+}
+
+/// Adds or edits a service.
+pub(super) fn service(command: u8, key: &Key, scheduler: &str) -> Message {
+    let mut attrs = named(key);
+    let mask = if key.is_v6() {
+        128u32.to_ne_bytes()
+    } else {
+        [255; 4]
+    };
+    attrs.extend([
+        attr(svc::SCHED_NAME, format!("{scheduler}\0")),
+        attr(svc::FLAGS, [0, 0, 0, 0, 255, 255, 255, 255]),
+        attr(svc::TIMEOUT, [0; 4]),
+        attr(svc::NETMASK, mask),
+    ]);
+    ipvs(command, vec![nest(ipvs::attr::SERVICE, attrs)])
+}
+
+/// Adds, edits or removes a destination.
+pub(super) fn server(command: u8, key: &Key, addr: &str, method: u32, weight: u32) -> Message {
+    let addr = ip(addr);
+    let af = if addr.is_ipv6() {
+        libc::AF_INET6
+    } else {
+        libc::AF_INET
+    };
+    let attrs = vec![
+        attr(dest::ADDR, octets(addr)),
+        attr(dest::PORT, 80u16.to_be_bytes()),
+        attr(dest::ADDR_FAMILY, (af as u16).to_ne_bytes()),
+        attr(dest::FWD_METHOD, method.to_ne_bytes()),
+        attr(dest::WEIGHT, weight.to_ne_bytes()),
+        attr(dest::U_THRESH, [0; 4]),
+        attr(dest::L_THRESH, [0; 4]),
+    ];
+    ipvs(command, vec![of(key), nest(ipvs::attr::DEST, attrs)])
+}
+
+/// Adds or removes a local address, of a service or for everybody.
+pub(super) fn local(command: u8, key: Option<&Key>, addr: IpAddr) -> Message {
+    let af = if addr.is_ipv6() {
+        libc::AF_INET6
+    } else {
+        libc::AF_INET
+    };
+    let inner = vec![
+        attr(laddr::AF, (af as u16).to_ne_bytes()),
+        attr(laddr::ADDR, octets(addr)),
+    ];
+    let mut attrs: Vec<Attr> = key.map(of).into_iter().collect();
+    attrs.push(nest(lvs::attr::LADDR, inner));
+    lvs(command, attrs)
+}
+
+/// As [`local`], by text.
+pub(super) fn local_at(command: u8, key: Option<&Key>, addr: &str) -> Message {
+    local(command, key, ip(addr))
+}
+
+/// Trusts a source, and sets the kinds.
+pub(super) fn trust(addr: &str, is_alone: bool) -> Message {
+    let mut attrs = vec![attr(toa::attr::KINDS, [254, 253])];
+    if is_alone {
+        attrs.push(attr(toa::attr::TRUSTED_RESET, []));
+    }
+    attrs.push(nest(
+        toa::attr::TRUSTED,
+        vec![attr(toa::trusted::ADDR, octets(ip(addr)))],
+    ));
+    Message::new(Family::Toa, toa::cmd::SET_CONFIG, false, attrs)
+}
+
+/// The three timeouts.
+pub(super) fn timeouts(seconds: [u32; 3]) -> Message {
+    let numbers = [
+        ipvs::attr::TIMEOUT_TCP,
+        ipvs::attr::TIMEOUT_TCP_FIN,
+        ipvs::attr::TIMEOUT_UDP,
+    ];
+    let attrs = numbers
+        .iter()
+        .zip(seconds)
+        .map(|(number, seconds)| attr(*number, seconds.to_ne_bytes()));
+    ipvs(ipvs::cmd::SET_CONFIG, attrs.collect())
+}
+
+/// What takes everything out of a namespace that is set to `state`, but for the
+/// services `kept`.
+pub(super) fn nothing(state: &State, kept: &[Key]) -> Vec<Message> {
+    let mut messages = vec![timeouts([900, 120, 300]), trust("192.0.2.1", true)];
+    for (owner, pool) in &state.pools {
+        messages.extend(
+            pool.iter()
+                .map(|each| local(lvs::cmd::DEL_LADDR, owner.as_ref(), each.addr)),
+        );
+    }
+    if kept.is_empty() {
+        messages.push(ipvs(ipvs::cmd::FLUSH, vec![]));
+    } else {
+        let gone = state
+            .services
+            .iter()
+            .filter(|service| !kept.contains(&service.key));
+        messages.extend(gone.map(|service| ipvs(ipvs::cmd::DEL_SERVICE, vec![of(&service.key)])));
+    }
+    messages
+}
