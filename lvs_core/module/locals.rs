@@ -165,10 +165,14 @@ impl Pool {
         };
         let mut members = copy(&self.members, |_| true)?;
         members.push(local.clone(), Gfp::Kernel)?;
-        publish(&self.members, members)?;
+        // Memory for both lists before either is published.
+        let members = boxed(members)?;
+        let leaving = boxed(copy(&self.leaving, |l| l.addr != addr)?)?;
+        self.members.replace(Some(members));
         local.draining.store(false, Relaxed);
         local.dedicated.store(dedicated, Relaxed);
-        publish(&self.leaving, copy(&self.leaving, |l| l.addr != addr)?)
+        self.leaving.replace(Some(leaving));
+        Ok(())
     }
 
     /// Removes an address; its connections go on. May sleep; one writer at a
@@ -185,9 +189,13 @@ impl Pool {
         let gone = gone.ok_or(ENOENT)?;
         let mut leaving = copy(&self.leaving, |_| true)?;
         leaving.push(gone.clone(), Gfp::Kernel)?;
-        publish(&self.members, copy(&self.members, |l| l.addr != addr)?)?;
+        // As in `add`.
+        let leaving = boxed(leaving)?;
+        let members = boxed(copy(&self.members, |l| l.addr != addr)?)?;
+        self.members.replace(Some(members));
         gone.draining.store(true, Relaxed);
-        publish(&self.leaving, leaving)
+        self.leaving.replace(Some(leaving));
+        Ok(())
     }
 
     /// Forgets removed addresses without connections. May sleep; one writer at
@@ -196,8 +204,8 @@ impl Pool {
         let idle = |local: &Arc<Local>| local.conns() == 0;
         if self.leaving(&ReadLock::new()).iter().any(idle) {
             // No memory: another time.
-            if let Ok(left) = copy(&self.leaving, |local| local.conns() != 0) {
-                let _ = publish(&self.leaving, left);
+            if let Ok(left) = copy(&self.leaving, |local| local.conns() != 0).and_then(boxed) {
+                self.leaving.replace(Some(left));
             }
         }
     }
@@ -226,7 +234,6 @@ fn copy(list: &rcu::Cell<Members>, keep: impl Fn(&Local) -> bool) -> Result<Memb
     Ok(copy)
 }
 
-fn publish(list: &rcu::Cell<Members>, members: Members) -> Result {
-    list.replace(Some(rcu::Boxed::new(members, Gfp::Kernel)?));
-    Ok(())
+fn boxed(members: Members) -> Result<rcu::Boxed<Members>> {
+    Ok(rcu::Boxed::new(members, Gfp::Kernel)?)
 }

@@ -212,11 +212,10 @@ impl Ns {
     }
 
     /// Removes all services. May sleep.
-    pub(crate) fn flush(&self) -> Result<(), ConfigError> {
-        self.services.flush()?;
+    pub(crate) fn flush(&self) {
+        self.services.flush();
         self.orphaned();
         self.settle();
-        Ok(())
     }
 
     /// Without services of a family no hooks: this host then is as if the
@@ -327,9 +326,7 @@ impl NetState for Ns {
         drop(hooks);
         drop(expiry);
         // A namespace may go with its services in it. They hold the module.
-        if state.services.flush().is_err() {
-            pr_warn!("a namespace's services could not all be removed for lack of memory\n");
-        }
+        state.services.flush();
         if let Some(conns) = state.conns() {
             conns.clear();
         }

@@ -54,19 +54,31 @@ struct Backends {
     table: Option<Vec<u16>>,
 }
 
-impl Backends {
+/// Memory for all that publishing a list of destinations takes. Whoever changes
+/// something has this first, so that a change is made whole or not begun.
+pub(crate) struct Draft {
+    backends: rcu::Boxed<Backends>,
+    scratch: Vec<Preference>,
+    scheduler: Scheduler,
+}
+
+impl Draft {
     /// May sleep.
     fn new(dests: Vec<Arc<Dest>>, scheduler: Scheduler) -> Result<Self, ConfigError> {
-        let table = match scheduler.table_len() {
-            None => None,
-            Some(len) => {
-                let mut table = filled(sched::FREE, len)?;
-                let mut scratch = filled(Preference::default(), dests.len())?;
-                scheduler.fill(&Choice(&dests), &mut table, &mut scratch);
-                Some(table)
-            }
+        let (table, scratch) = match scheduler.table_len() {
+            None => (None, Vec::new()),
+            Some(len) => (
+                Some(filled(sched::FREE, len)?),
+                filled(Preference::default(), dests.len())?,
+            ),
         };
-        Ok(Self { dests, table })
+        let backends = rcu::Boxed::new(Backends { dests, table }, Gfp::Kernel)
+            .map_err(|_| ConfigError::NoMemory)?;
+        Ok(Self {
+            backends,
+            scratch,
+            scheduler,
+        })
     }
 }
 
@@ -235,18 +247,30 @@ impl Service {
         copy(&self.dests, |all| &all.dests)
     }
 
-    /// Makes `dests` the destinations. May sleep; one writer at a time.
-    pub(crate) fn publish(&self, dests: Vec<Arc<Dest>>) -> Result<(), ConfigError> {
-        let backends = Backends::new(dests, self.config().scheduler)?;
-        let backends = rcu::Boxed::new(backends, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
-        self.dests.replace(Some(backends));
-        Ok(())
+    /// Prepares `dests` to be the destinations. May sleep.
+    pub(crate) fn draft(&self, dests: Vec<Arc<Dest>>) -> Result<Draft, ConfigError> {
+        Draft::new(dests, self.config().scheduler)
     }
 
-    /// Lets the scheduler see what of its destinations, or of itself, has
-    /// changed. May sleep; one writer at a time.
-    pub(crate) fn refresh(&self) -> Result<(), ConfigError> {
-        self.publish(self.copy_dests()?)
+    /// Prepares to let `scheduler` see what of the destinations, or of itself,
+    /// is about to change. May sleep; one writer at a time.
+    pub(crate) fn redraft(&self, scheduler: Scheduler) -> Result<Draft, ConfigError> {
+        Draft::new(self.copy_dests()?, scheduler)
+    }
+
+    /// Makes what was prepared the destinations, as they are set to now. One
+    /// writer at a time.
+    pub(crate) fn publish(&self, draft: Draft) {
+        let Draft {
+            mut backends,
+            mut scratch,
+            scheduler,
+        } = draft;
+        let Backends { dests, table } = &mut *backends;
+        if let Some(table) = table {
+            scheduler.fill(&Choice(dests), table, &mut scratch);
+        }
+        self.dests.replace(Some(backends));
     }
 }
 

@@ -168,12 +168,11 @@ impl Services {
         if !lists.has_family(family) {
             start(family)?;
         }
+        let no_memory = |_| ConfigError::NoMemory;
+        lists.services.reserve(Gfp::Kernel).map_err(no_memory)?;
         self.rebuild_bucket(&service, true)?;
-        if lists.services.push(service.clone(), Gfp::Kernel).is_err() {
-            // Only this can fail after it was published: take it back.
-            self.rebuild_bucket(&service, false)?;
-            return Err(ConfigError::NoMemory);
-        }
+        // There is room, so that nothing fails once it can be found.
+        let _ = lists.services.push_within(service);
         lists.serial = serial.wrapping_add(1);
         Ok(())
     }
@@ -201,8 +200,9 @@ impl Services {
         let current = service.as_ref().map(|service| service.config());
         let config = request.edit(key, current.as_ref())?;
         if let Some(service) = service {
+            let draft = service.redraft(config.scheduler)?;
             service.change(config);
-            service.refresh()?;
+            service.publish(draft);
         }
         Ok(())
     }
@@ -216,10 +216,7 @@ impl Services {
 
     fn take_out(&self, lists: &mut Lists, service: &Arc<Service>) -> Result<(), ConfigError> {
         self.rebuild_bucket(service, false)?;
-        let rcu = ReadLock::new();
-        for dest in service.dests(&rcu) {
-            lists.retire(service.key, dest);
-        }
+        lists.retire_all(service);
         let place = lists
             .services
             .iter()
@@ -230,13 +227,16 @@ impl Services {
         Ok(())
     }
 
-    /// Removes all services. May sleep.
-    pub(crate) fn flush(&self) -> Result<(), ConfigError> {
+    /// Removes all services, without need of memory. May sleep.
+    pub(crate) fn flush(&self) {
         let mut lists = self.lists.lock();
-        while let Some(service) = lists.services.last().cloned() {
-            self.take_out(&mut lists, &service)?;
+        for bucket in self.buckets.iter() {
+            bucket.replace(None);
         }
-        Ok(())
+        let services = core::mem::replace(&mut lists.services, Vec::new());
+        for service in services.iter() {
+            lists.retire_all(service);
+        }
     }
 
     /// What `then` says of a family without a service, while none is added.
@@ -285,17 +285,21 @@ impl Services {
             start(family)?;
         }
         let mut dests = service.copy_dests()?;
-        let dest = match lists.revive(key, named) {
-            Some(dest) => {
-                dest.change(config);
-                dest.set_available(true);
-                dest
-            }
+        let former = lists.removed(key, named);
+        let dest = match &former {
+            Some(dest) => dest.clone(),
             None => Dest::new(named, config, service.stats.clone())
                 .map_err(|_| ConfigError::NoMemory)?,
         };
         dests.push_within(dest).map_err(|_| ConfigError::NoMemory)?;
-        service.publish(dests)
+        let draft = service.draft(dests)?;
+        if let Some(dest) = former {
+            lists.revive(&dest);
+            dest.change(config);
+            dest.set_available(true);
+        }
+        service.publish(draft);
+        Ok(())
     }
 
     /// Remembers servers that packets may come from which are about the
@@ -327,8 +331,9 @@ impl Services {
         }
         self.note(named, &config)?;
         if let Some(dest) = dest {
+            let draft = service.redraft(service.config().scheduler)?;
             dest.change(config);
-            service.refresh()?;
+            service.publish(draft);
         }
         Ok(())
     }
@@ -347,7 +352,7 @@ impl Services {
         if let Some(index) = dests.iter().position(|dest| dest.real == named) {
             dests.remove(index);
         }
-        service.publish(dests)?;
+        service.publish(service.draft(dests)?);
         lists.retire(key, &dest);
         Ok(())
     }

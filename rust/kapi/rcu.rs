@@ -9,7 +9,7 @@ use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     mem::ManuallyDrop,
-    ops::Deref,
+    ops::{Deref, DerefMut},
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, Ordering},
 };
@@ -163,6 +163,15 @@ impl<T: Send + Sync> Deref for Boxed<T> {
     fn deref(&self) -> &T {
         // SAFETY: By the type invariant.
         unsafe { &self.0.as_ref().value }
+    }
+}
+
+impl<T: Send + Sync> DerefMut for Boxed<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: By the type invariant; nobody else refers to it before it is
+        // published, which takes the box.
+        unsafe { &mut self.0.as_mut().value }
     }
 }
 

@@ -88,6 +88,16 @@ impl<T> Vec<T> {
     ///
     /// No memory: nothing has changed, and the value is dropped.
     pub fn push(&mut self, value: T, gfp: Gfp) -> Result<(), AllocError> {
+        self.reserve(gfp)?;
+        self.push_within(value).map_err(|_| AllocError)
+    }
+
+    /// Makes room for one more value. Context as `gfp` says.
+    ///
+    /// # Errors
+    ///
+    /// No memory: nothing has changed.
+    pub fn reserve(&mut self, gfp: Gfp) -> Result<(), AllocError> {
         if self.len == self.capacity {
             let capacity = self.capacity.saturating_mul(2).max(4);
             let mut more = Self::with_capacity(capacity, gfp)?;
@@ -99,7 +109,7 @@ impl<T> Vec<T> {
             self.len = 0;
             *self = more;
         }
-        self.push_within(value).map_err(|_| AllocError)
+        Ok(())
     }
 
     /// Takes the last value off.

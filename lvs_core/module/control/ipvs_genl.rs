@@ -90,7 +90,10 @@ impl Handler for Ipvs {
             cmd::GET_CONFIG => show_timeouts(ns, request),
             cmd::GET_INFO => show_info(ns, request),
             cmd::ZERO => zero(ns, request),
-            cmd::FLUSH => ns.flush().map_err(refusal),
+            cmd::FLUSH => {
+                ns.flush();
+                Ok(())
+            }
             _ => Err(EOPNOTSUPP.into()),
         }
     }

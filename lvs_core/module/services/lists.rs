@@ -68,12 +68,31 @@ impl Lists {
         let _ = self.removed.push((key, dest.clone()), Gfp::Atomic);
     }
 
+    /// A service is removed, and its destinations with it.
+    pub(super) fn retire_all(&mut self, service: &Service) {
+        let rcu = ReadLock::new();
+        for dest in service.dests(&rcu) {
+            self.retire(service.key, dest);
+        }
+    }
+
     /// The destination, if it was removed and still has connections.
-    pub(super) fn revive(&mut self, key: ServiceKey, real: AnyEndpoint) -> Option<Arc<Dest>> {
-        let index = self
+    pub(super) fn removed(&self, key: ServiceKey, real: AnyEndpoint) -> Option<Arc<Dest>> {
+        let is_it = |(known, dest): &&(ServiceKey, Arc<Dest>)| *known == key && dest.real == real;
+        self.removed
+            .iter()
+            .find(is_it)
+            .map(|(_, dest)| dest.clone())
+    }
+
+    /// It is no removed one any more.
+    pub(super) fn revive(&mut self, dest: &Arc<Dest>) {
+        let place = self
             .removed
             .iter()
-            .position(|(known, dest)| *known == key && dest.real == real)?;
-        self.removed.swap_remove(index).map(|(_, dest)| dest)
+            .position(|(_, removed)| Arc::ptr_eq(removed, dest));
+        if let Some(place) = place {
+            self.removed.swap_remove(place);
+        }
     }
 }
