@@ -82,7 +82,7 @@ cat >report.sh <<'S'
 # As the kernel itself would say it; the verdict reads the log.
 echo '<4>WARNING: CPU: 0 PID: 1 at net/core/dev.c:1 something+0x0/0x10' >/dev/kmsg; sleep 1
 S
-vm hang TIMEOUT=60 & hang=$!
+vm hang TIMEOUT=90 & hang=$!
 vm status TIMEOUT=200 & first=$!
 vm panic TIMEOUT=200 & second=$!
 wait "$first"; wait "$second"

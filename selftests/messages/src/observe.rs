@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Observer<'a> {
     pub(crate) actor: &'a mut Actor,
     pub(crate) numbers: &'a Numbers,
+    /// The settings, too: a file each, which takes its time.
+    pub(crate) settings: bool,
 }
 
 impl Observer<'_> {
@@ -45,7 +47,7 @@ impl Observer<'_> {
         }
         self.locals(&mut state)?;
         self.agrees(&state)?;
-        for (name, ..) in SETTINGS {
+        for (name, ..) in SETTINGS.iter().filter(|_| self.settings) {
             let text = self
                 .actor
                 .read(name)
@@ -54,7 +56,7 @@ impl Observer<'_> {
                 .trim()
                 .parse()
                 .map_err(|_| format!("{name} is {text:?}"))?;
-            state.settings.insert(name, value);
+            state.settings.insert(*name, value);
         }
         let config = self.ask(Family::Toa, toa::cmd::GET_CONFIG, false, vec![])?;
         let config = Fields::of(one(&config)?);

@@ -348,5 +348,11 @@ fn observe(actors: &mut [Actor], numbers: &Numbers, place: usize) -> Outcome<Sta
         .iter_mut()
         .find(may_see)
         .expect("each place has an owner");
-    Observer { actor, numbers }.state()
+    let settings = true;
+    Observer {
+        actor,
+        numbers,
+        settings,
+    }
+    .state()
 }

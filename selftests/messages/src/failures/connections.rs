@@ -11,16 +11,18 @@ use std::{
 
 use lvs_wire::netlink::{
     ipvs::{cmd, fwd},
-    lvs::{self, cmd as own, dest, laddr},
+    lvs::{self, cmd as own, conn, dest, laddr},
 };
 
-use crate::{family::Family, fields::Fields, model::Key, run::Outcome, tally::errno_name};
+use crate::{
+    family::Family, fields::Fields, message::Message, model::Key, run::Outcome, tally::errno_name,
+};
 
 use super::{
     fixture::Fixture,
     is_no_memory,
     nth::Injection,
-    requests::{local_at, of, server, service, tcp, udp},
+    requests::{local_at, of, server_at, service, tcp, udp},
     Seen, Walk,
 };
 
@@ -30,6 +32,11 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// A service of each protocol and family, by every method.
 pub(super) fn all(walk: &mut Walk) -> Outcome {
     let mut fixture = Fixture::new()?;
+    fixture.reset(
+        &others()
+            .each_ref()
+            .map(|key| service(cmd::NEW_SERVICE, key, "rr")),
+    )?;
     let methods = [
         ("FULLNAT", fwd::FULLNAT),
         ("NAT", fwd::MASQ),
@@ -43,20 +50,35 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
     for (virt, real, lip) in families {
         for (name, method) in methods {
             for key in [udp(virt, 80), tcp(virt, 80)] {
-                let mut before = vec![service(cmd::NEW_SERVICE, &key, "rr")];
-                if method == fwd::FULLNAT {
-                    before.push(local_at(own::NEW_LADDR, Some(&key), lip));
-                }
-                before.push(server(cmd::NEW_DEST, &key, real, method, 1));
-                fixture.reset(&before)?;
-                opened(walk, &mut fixture, name, &key)?;
+                let before = |port| {
+                    let mut before = vec![service(cmd::NEW_SERVICE, &key, "rr")];
+                    if method == fwd::FULLNAT {
+                        before.push(local_at(own::NEW_LADDR, Some(&key), lip));
+                    }
+                    let real = (real, port);
+                    before.push(server_at(cmd::NEW_DEST, &key, real, method, 1));
+                    before
+                };
+                opened(walk, &mut fixture, (name, &key), &before)?;
             }
         }
     }
     fixture.reset(&[])
 }
 
-fn opened(walk: &mut Walk, fixture: &mut Fixture, method: &str, key: &Key) -> Outcome {
+/// Services that stay, so that not all goes with each.
+fn others() -> [Key; 2] {
+    [udp("10.1.0.101", 9), udp("fd00:1::101", 9)]
+}
+
+/// `before` configures the service with a server at a port: each time another, so that there never was a connection to it.
+fn opened(
+    walk: &mut Walk,
+    fixture: &mut Fixture,
+    (method, key): (&str, &Key),
+    before: &dyn Fn(u16) -> Vec<Message>,
+) -> Outcome {
+    let (mut server_port, others) = (1000, others());
     let Key::Address(protocol, addr, port) = key else {
         return Err("a mark cannot be connected to".to_string());
     };
@@ -71,7 +93,8 @@ fn opened(walk: &mut Walk, fixture: &mut Fixture, method: &str, key: &Key) -> Ou
     );
     let kind = if is_udp { "UDP" } else { "TCP" };
     walk.operation(&format!("{kind} to {to}, {method}"), |nth, n| {
-        let before = count(fixture, key)?;
+        server_port += 1;
+        fixture.set(&before(server_port), &others)?;
         let socket = UdpSocket::bind(any).map_err(|error| error.to_string())?;
         let (done, injection) = nth
             .fail(n, || {
@@ -82,61 +105,75 @@ fn opened(walk: &mut Walk, fixture: &mut Fixture, method: &str, key: &Key) -> Ou
                 }
             })
             .map_err(|error| error.to_string())?;
-        // What a hook drops is not permitted; and nobody answers.
+        // What a hook drops is not permitted, a socket that cannot be made one too many; and nobody answers.
         let errno = match done {
             Ok(()) => 0,
             Err(error) if error.kind() == std::io::ErrorKind::TimedOut => 0,
             Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
         };
-        if !(errno == 0 || errno == libc::EPERM || is_no_memory(errno)) {
+        if !(matches!(errno, 0 | libc::EPERM | libc::ENFILE) || is_no_memory(errno)) {
             return Err(format!("the client sees {}", errno_name(errno)));
         }
-        let grown = count(fixture, key)? - before;
-        match (injection, grown) {
+        match (injection, count(fixture, key)?) {
             (Injection::NotReached, 1) | (Injection::Done, 0 | 1) => Ok(Seen { injection, errno }),
-            _ => Err(format!(
-                "{grown} connections more ({injection:?}, {})",
+            (_, opened) => Err(format!(
+                "{opened} connections ({injection:?}, {})",
                 errno_name(errno)
             )),
         }
     })
 }
 
-/// How many connections there are: by every way to count them the same.
-fn count(fixture: &mut Fixture, key: &Key) -> Outcome<i64> {
-    let state = fixture.state().clone();
+/// How many connections the one server of a service has, once all who count
+/// say the same: older ones may end between two questions.
+fn count(fixture: &mut Fixture, key: &Key) -> Outcome<usize> {
+    const TRIES: u32 = 5;
+    let mut counted = Err("nobody has counted".to_string());
+    for _ in 0..TRIES {
+        counted = count_once(fixture, key)?;
+        if counted.is_ok() {
+            break;
+        }
+    }
+    counted
+}
+
+fn count_once(fixture: &mut Fixture, key: &Key) -> Outcome<Outcome<usize>> {
+    let Key::Address(protocol, virt, port) = key else {
+        return Err("a mark has no address".to_string());
+    };
     let mut observer = fixture.observer();
-    let listed = observer
-        .ask(Family::Lvs, own::GET_CONN, true, vec![])?
-        .len() as i64;
-    let info = observer.ask(Family::Lvs, own::GET_INFO, false, vec![])?;
-    let info = Fields::of(info.first().ok_or("no reply")?).nest(lvs::attr::INFO)?;
-    let total = i64::from(info.u32(lvs::info::CONNS)?);
-    // Of former services connections stay: these are of this one.
-    let mut of_servers = 0;
+    let (mut of_servers, mut of_locals, mut server_port) = (0, 0, 0);
     for told in observer.ask(Family::Lvs, own::GET_DEST, true, vec![of(key)])? {
         let told = Fields::of(&told).nest(lvs::attr::DEST)?;
-        of_servers += i64::from(told.u32(dest::ACTIVE)?) + i64::from(told.u32(dest::INACTIVE)?);
+        of_servers += told.u32(dest::ACTIVE)? + told.u32(dest::INACTIVE)?;
+        server_port = told.be16(dest::PORT)?;
     }
-    let mut of_locals = 0;
     for told in observer.ask(Family::Lvs, own::GET_LADDR, true, vec![of(key)])? {
-        of_locals += i64::from(
-            Fields::of(&told)
-                .nest(lvs::attr::LADDR)?
-                .u32(laddr::CONNS)?,
-        );
+        of_locals += Fields::of(&told)
+            .nest(lvs::attr::LADDR)?
+            .u32(laddr::CONNS)?;
     }
-    if listed != total {
-        return Err(format!("{listed} connections are listed, {total} counted"));
+    let info = observer.ask(Family::Lvs, own::GET_INFO, false, vec![])?;
+    let info = Fields::of(info.first().ok_or("no reply")?).nest(lvs::attr::INFO)?;
+    let counted = [info.u32(lvs::info::CONNS)?, of_servers, of_locals];
+    let mut listed = [0; 3];
+    for told in observer.ask(Family::Lvs, own::GET_CONN, true, vec![])? {
+        let told = Fields::of(&told).nest(lvs::attr::CONN)?;
+        let is_of_service = told.u16(conn::PROTOCOL)? == *protocol
+            && told.addr(conn::VADDR, conn::CAF)? == *virt
+            && told.be16(conn::VPORT)? == *port;
+        let is_to_server = told.be16(conn::DPORT)? == server_port;
+        let has_local = told.u32(conn::METHOD)? == fwd::FULLNAT;
+        listed[0] += 1;
+        listed[1] += u32::from(is_of_service && is_to_server);
+        listed[2] += u32::from(is_of_service && has_local);
     }
-    let has_locals = state
-        .pools
-        .get(&Some(key.clone()))
-        .is_some_and(|pool| !pool.is_empty());
-    if has_locals && of_locals != of_servers {
-        return Err(format!(
-            "servers have {of_servers} connections, local addresses {of_locals}"
-        ));
+    if listed == counted {
+        Ok(Ok(of_servers as usize))
+    } else {
+        Ok(Err(format!(
+            "connections in all, of the server, of local addresses: {listed:?} are listed, {counted:?} counted"
+        )))
     }
-    Ok(of_servers)
 }

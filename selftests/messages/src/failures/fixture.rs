@@ -14,7 +14,11 @@ use crate::{
     socket::{decode, Got, Socket, What},
 };
 
-use super::{is_no_memory, nth::Nth, requests, Seen};
+use super::{
+    is_no_memory,
+    nth::{Lack, Nth},
+    requests, Seen,
+};
 
 const ROOT: Rights = Rights {
     initial: true,
@@ -49,6 +53,7 @@ impl Fixture {
         let state = Observer {
             actor: &mut root,
             numbers: &numbers,
+            settings: false,
         }
         .state()?;
         Ok(Self {
@@ -73,12 +78,8 @@ impl Fixture {
         Observer {
             actor: &mut self.root,
             numbers: &self.numbers,
+            settings: false,
         }
-    }
-
-    /// What the namespace is set to, as it is known.
-    pub(super) fn state(&self) -> &State {
-        &self.state
     }
 
     /// A request with memory for everything, which is taken.
@@ -114,7 +115,7 @@ impl Fixture {
     }
 
     /// A request whose `n`th allocation fails: it is done, or nothing of it is.
-    pub(super) fn fail(&mut self, nth: &Nth, n: u32, message: &Message) -> Outcome<Seen> {
+    pub(super) fn fail(&mut self, nth: &Nth, n: (u32, Lack), message: &Message) -> Outcome<Seen> {
         let bytes = self.encode(message);
         let (before, mut after) = (self.state.clone(), self.state.clone());
         let expected = receive(&mut after, ROOT, &self.numbers, &bytes);

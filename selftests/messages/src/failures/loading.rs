@@ -16,7 +16,7 @@ const TRIES: u32 = 100;
 /// The module `name`, which is in `file` and not loaded.
 pub(super) fn loaded(walk: &mut Walk, name: &str, file: &str) -> Outcome {
     let module = File::open(file).map_err(|error| format!("{file}: {error}"))?;
-    walk.operation(&format!("loading {name}"), |nth, n| {
+    walk.once(&format!("loading {name}"), |nth, n| {
         let load = || finit_module(&module, c"", ModuleInitFlags::empty());
         let (done, injection) = nth.fail(n, load).map_err(|error| error.to_string())?;
         let errno = done.err().map_or(0, |errno| errno as i32);

@@ -17,7 +17,7 @@ mod requests;
 use std::collections::BTreeMap;
 
 use crate::{run::Outcome, tally::errno_name};
-use nth::{Injection, Nth};
+use nth::{Injection, Lack, Nth};
 
 /// More than any operation makes.
 const MOST: u32 = 100_000;
@@ -40,16 +40,37 @@ pub(crate) struct Walk {
 
 impl Walk {
     /// Fails the allocations of `once`, which does the operation with the one
-    /// whose number it gets, and checks what is left of it.
+    /// whose number it gets, alone or with all after it, and checks what is
+    /// left of it.
     fn operation(
         &mut self,
         name: &str,
-        mut once: impl FnMut(&Nth, u32) -> Outcome<Seen>,
+        mut once: impl FnMut(&Nth, (u32, Lack)) -> Outcome<Seen>,
+    ) -> Outcome {
+        self.walk(name, Lack::Once, &mut once)?;
+        self.walk(name, Lack::FromThenOn, &mut once)
+    }
+
+    /// As [`Self::operation`], of what is mostly the kernel's own: with a lack
+    /// that lasts it would be its way back that is tried.
+    fn once(
+        &mut self,
+        name: &str,
+        mut once: impl FnMut(&Nth, (u32, Lack)) -> Outcome<Seen>,
+    ) -> Outcome {
+        self.walk(name, Lack::Once, &mut once)
+    }
+
+    fn walk(
+        &mut self,
+        name: &str,
+        lack: Lack,
+        once: &mut impl FnMut(&Nth, (u32, Lack)) -> Outcome<Seen>,
     ) -> Outcome {
         let (mut counts, mut n) = (BTreeMap::<i32, u64>::new(), 1);
         loop {
-            let seen = once(&self.nth, n)
-                .map_err(|error| format!("{name}, allocation {n} fails: {error}"))?;
+            let seen = once(&self.nth, (n, lack))
+                .map_err(|error| format!("{name}, allocation {n} fails, {lack:?}: {error}"))?;
             if seen.injection == Injection::NotReached {
                 break;
             }
@@ -65,7 +86,7 @@ impl Walk {
             .map(|(errno, count)| format!("{} {count}", errno_name(*errno)));
         let each: Vec<_> = each.collect();
         println!(
-            "{name}: {} failed, and then: {}",
+            "{name}, {lack:?}: {} failed, and then: {}",
             counts.values().sum::<u64>(),
             each.join(", ")
         );

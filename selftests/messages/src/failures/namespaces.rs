@@ -16,7 +16,7 @@ use super::{
 
 /// A namespace is made.
 pub(super) fn created(walk: &mut Walk) -> Outcome {
-    walk.operation("a network namespace", |nth, n| {
+    walk.once("a network namespace", |nth, n| {
         let (done, injection) = nth
             .fail(n, || unshare(CloneFlags::CLONE_NEWNET))
             .map_err(|error| error.to_string())?;

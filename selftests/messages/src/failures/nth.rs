@@ -9,11 +9,25 @@ use std::{
     os::unix::fs::FileExt,
 };
 
-/// Of this task. There is one other, and it allocates nothing meanwhile: none.
-const FILE: &str = "/proc/thread-self/fail-nth";
+/// Of this task.
+const NTH: &str = "/proc/thread-self/fail-nth";
+/// Whether failslab's own settings are about this task. They say: every time (`selftests/cases/fail-nth.sh`).
+const ALL: &str = "/proc/thread-self/make-it-fail";
 
 /// Makes allocations of this task fail.
-pub(crate) struct Nth(File);
+pub(crate) struct Nth {
+    nth: File,
+    all: File,
+}
+
+/// How long memory is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// For one allocation: whoever tries another way has it.
+    Once,
+    /// For all that follow, too.
+    FromThenOn,
+}
 
 /// Whether an allocation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,24 +39,34 @@ pub(crate) enum Injection {
 }
 
 impl Nth {
-    /// Opens the file of the calling thread.
+    /// Opens the files of the calling thread.
     pub(crate) fn open() -> io::Result<Self> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(FILE)
-            .map(Self)
+        let open = |file| OpenOptions::new().read(true).write(true).open(file);
+        Ok(Self {
+            nth: open(NTH)?,
+            all: open(ALL)?,
+        })
     }
 
     /// Calls `act`, in which the `n`th allocation fails if there are so many.
-    pub(crate) fn fail<R>(&self, n: u32, act: impl FnOnce() -> R) -> io::Result<(R, Injection)> {
+    pub(crate) fn fail<R>(
+        &self,
+        (n, lack): (u32, Lack),
+        act: impl FnOnce() -> R,
+    ) -> io::Result<(R, Injection)> {
         let mut text = [0; 16];
         let line = format!("{n}\n");
-        self.0.write_at(line.as_bytes(), 0)?;
+        // While the count runs, it alone decides.
+        self.nth.write_at(line.as_bytes(), 0)?;
+        if lack == Lack::FromThenOn {
+            self.all.write_at(b"1", 0)?;
+        }
         let result = act();
-        let length = self.0.read_at(&mut text, 0);
         // Whatever comes of it, nothing fails from here on.
-        self.0.write_at(b"0\n", 0)?;
+        let whole = self.all.write_at(b"0", 0);
+        let length = self.nth.read_at(&mut text, 0);
+        self.nth.write_at(b"0\n", 0)?;
+        whole?;
         let left = String::from_utf8_lossy(&text[..length?])
             .trim()
             .parse::<u32>();

@@ -63,8 +63,19 @@ pub(super) fn service(command: u8, key: &Key, scheduler: &str) -> Message {
     ipvs(command, vec![nest(ipvs::attr::SERVICE, attrs)])
 }
 
-/// Adds, edits or removes a destination.
+/// Adds, edits or removes a destination at port 80.
 pub(super) fn server(command: u8, key: &Key, addr: &str, method: u32, weight: u32) -> Message {
+    server_at(command, key, (addr, 80), method, weight)
+}
+
+/// As [`server`], at any port.
+pub(super) fn server_at(
+    command: u8,
+    key: &Key,
+    (addr, port): (&str, u16),
+    method: u32,
+    weight: u32,
+) -> Message {
     let addr = ip(addr);
     let af = if addr.is_ipv6() {
         libc::AF_INET6
@@ -73,7 +84,7 @@ pub(super) fn server(command: u8, key: &Key, addr: &str, method: u32, weight: u3
     };
     let attrs = vec![
         attr(dest::ADDR, octets(addr)),
-        attr(dest::PORT, 80u16.to_be_bytes()),
+        attr(dest::PORT, port.to_be_bytes()),
         attr(dest::ADDR_FAMILY, (af as u16).to_ne_bytes()),
         attr(dest::FWD_METHOD, method.to_ne_bytes()),
         attr(dest::WEIGHT, weight.to_ne_bytes()),
