@@ -50,6 +50,8 @@ pub const fn generate(now_ns: u64, hash: u32) -> u32 {
 #[must_use]
 pub const fn choose(generated: u32, last_used: Option<u32>) -> u32 {
     match last_used {
+        // Only what is after the last number can be compared with what is a margin above it.
+        Some(last) if !seq::after(generated, last) => last.wrapping_add(MARGIN),
         Some(last) => seq::later(generated, last.wrapping_add(MARGIN)),
         None => generated,
     }
@@ -209,6 +211,17 @@ mod tests {
     fn the_generator_keeps_ahead_of_125_megabits_a_second() {
         // Bytes; who sends faster is met by the margin.
         assert_eq!(generate(1_000_000_000, 0), 15_625_000);
+    }
+
+    #[test]
+    fn a_generator_half_the_circle_ahead_is_behind() {
+        let last = 1_485_115_372_u32;
+        for ahead in [1 << 31, (1 << 31) + 1, (1 << 31) + MARGIN - 1] {
+            let isn = choose(last.wrapping_add(ahead), Some(last));
+            assert_eq!(isn, last.wrapping_add(MARGIN), "{ahead:#x}");
+        }
+        let most = last.wrapping_add((1 << 31) - 1);
+        assert_eq!(choose(most, Some(last)), most);
     }
 
     #[test]
