@@ -29,6 +29,26 @@ key() { printf '%s\0' "$@" | sha256sum | cut -c1-12; }
 # recipe FILE...: what the files say, comments left out: for keys, so that a better comment rebuilds nothing.
 recipe() { sed '/^[[:space:]]*\(#\|\/\/\|$\)/d' "$@"; }
 
+# target_dir: where cargo puts what it builds of this checkout.
+target_dir() { printf '%s\n' "${CARGO_TARGET_DIR:-$LVS_CACHE/target/$(key "$LVS_TOP")}"; }
+
+# program NAME CARGO...: builds the program NAME with cargo and these arguments into build/ and prints its path.
+program() {
+    local name=$1 start=$SECONDS lock log built; shift
+    mkdir -p "$LVS_TOP/build"
+    exec {lock}>"$LVS_TOP/build/.$name.lock"
+    flock "$lock"
+    cd "$LVS_TOP"
+    log=$LVS_TOP/build/$name.log
+    "$LVS_BUILD/enter" cargo "$@" >"$log" 2>&1 || { cat "$log" >&2; die "$name does not build"; }
+    built=$(target_dir)/release/$name
+    if ! cmp -s "$built" "build/$name"; then
+        cp "$built" "build/$name.new" && mv "build/$name.new" "build/$name"
+        say "  $name: built in $(elapsed "$start")"
+    fi
+    echo "$LVS_TOP/build/$name"
+}
+
 # step_dir NAME KEY: where the finished result of a step stands.
 step_dir() { printf '%s/%s/%s\n' "$LVS_CACHE" "$1" "$2"; }
 
