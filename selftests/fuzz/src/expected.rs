@@ -37,6 +37,12 @@ pub(crate) fn transport<A: Address>(
     l4
 }
 
+/// Writes the addresses of an IP header.
+pub(crate) fn addresses<A: Address>(packet: &mut [u8], ip: &Ip, src: A, dst: A) {
+    let (src, dst) = (src.to_octets(), dst.to_octets());
+    packet[ip.addresses()].copy_from_slice(&[src.as_ref(), dst.as_ref()].concat());
+}
+
 /// What the transport's checksum of a packet was like before a rewriting, and
 /// has to be like behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,6 +128,24 @@ impl Ip {
         }
     }
 
+    /// Where the length is.
+    pub(crate) fn len_at(&self) -> usize {
+        if self.version == 4 {
+            2
+        } else {
+            4
+        }
+    }
+
+    /// Where the TTL, or the hop limit, is.
+    pub(crate) fn ttl_at(&self) -> usize {
+        if self.version == 4 {
+            8
+        } else {
+            7
+        }
+    }
+
     /// Whether the packet is what it says: all there, nothing behind it, and no
     /// fragment.
     pub(crate) fn is_whole(&self, packet: &[u8]) -> bool {

@@ -6,14 +6,13 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use arbitrary::Unstructured;
-use lvs_wire::addr::Address;
 use lvs_wire::icmp::{ErrorKind, Kind, Message};
 use lvs_wire::ip::{Network, TtlStep};
 use lvs_wire::rewrite::icmp::{apply_error, ErrorPlan};
 use lvs_wire::rewrite::CsumState;
 
 use super::rewrite::prepare;
-use crate::expected::Checks;
+use crate::expected::{addresses, Checks};
 use crate::input::{csum, error_plan, take};
 use crate::reference::{add_to_number, mend, mend_header, set_word, word, Ip};
 
@@ -82,8 +81,7 @@ fn check<A: Network>(old: &[u8], new: &[u8], state: CsumState, plan: &ErrorPlan<
     }
     let mut expected = old.to_vec();
     addresses(&mut expected, &outer, plan.src, plan.dst);
-    let ttl_at = if A::VERSION == 4 { 8 } else { 7 };
-    expected[ttl_at] -= u8::from(plan.ttl == TtlStep::Decrement);
+    expected[outer.ttl_at()] -= u8::from(plan.ttl == TtlStep::Decrement);
     mtu::<A>(&mut expected[outer.l4..], plan.mtu_lower);
     let at = outer.l4 + 8;
     let ip = Ip::read(&old[at..]).expect("the packet in it has been read");
@@ -142,11 +140,6 @@ pub(super) fn embedded_transport<A>(l4: &mut [u8], protocol: u8, plan: &ErrorPla
             add_to_number(l4, 8, plan.ack_add);
         }
     }
-}
-
-fn addresses<A: Address>(packet: &mut [u8], ip: &Ip, src: A, dst: A) {
-    let (src, dst) = (src.to_octets(), dst.to_octets());
-    packet[ip.addresses()].copy_from_slice(&[src.as_ref(), dst.as_ref()].concat());
 }
 
 fn copy(expected: &mut [u8], from: &[u8], places: &[usize]) {

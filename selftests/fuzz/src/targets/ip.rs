@@ -104,7 +104,7 @@ fn edit<A: Network>(data: &[u8], ip: &Ip) {
             grow,
             addresses: Sum::ZERO,
         };
-        let (len_at, ttl_at) = if A::VERSION == 4 { (2, 8) } else { (4, 7) };
+        let (len_at, ttl_at) = (ip.len_at(), ip.ttl_at());
         let result = A::edit_head(&mut bytes, edit);
         let old = reference::word(data, len_at);
         let fits = old == 0 || u16::try_from(i32::from(old) + i32::from(grow)).is_ok();

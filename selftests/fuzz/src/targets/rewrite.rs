@@ -134,14 +134,11 @@ fn whole<A: Network>(old: &[u8], place: Place, plan: &Plan<A>, new: Option<&Opti
         new.map(OptionsOut::as_slice),
     );
     let mut expected = [&old[..was.l4], &l4].concat();
-    let addresses = [plan.src.addr.to_octets(), plan.dst.addr.to_octets()];
-    expected[was.addresses()]
-        .copy_from_slice(&[addresses[0].as_ref(), addresses[1].as_ref()].concat());
-    let (len_at, ttl_at) = if A::VERSION == 4 { (2, 8) } else { (4, 7) };
-    expected[ttl_at] -= u8::from(plan.ttl == TtlStep::Decrement);
+    expected::addresses(&mut expected, &was, plan.src.addr, plan.dst.addr);
+    expected[was.ttl_at()] -= u8::from(plan.ttl == TtlStep::Decrement);
     if was.total.is_some() {
-        let grown = usize::from(word(old, len_at)) + expected.len() - old.len();
-        set_word(&mut expected, len_at, u16::try_from(grown).unwrap());
+        let grown = usize::from(word(old, was.len_at())) + expected.len() - old.len();
+        set_word(&mut expected, was.len_at(), u16::try_from(grown).unwrap());
     }
     copy_checks(&mut expected, &packet, &is);
     assert_eq!(packet, expected);
