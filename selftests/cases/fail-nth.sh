@@ -6,6 +6,7 @@
 # kernel: debug
 # seconds: 3600
 . "${0%/*}/../lib/all.sh"
+. "${0%/*}/../lib/messages.sh"
 
 INJECT=/sys/kernel/debug
 # A module is loaded and a namespace made by thousands of allocations, few of which are ours: a long run tries all.
@@ -35,21 +36,14 @@ knobs() {
 setup() {
     can
     knobs
-    ns_add fuzz
-    # What lvs_messages knows of the namespace (netlink-fuzz.sh), and the addresses that it is a client of itself by.
+    messages_up
+    # The addresses that it is a client of itself by.
     batch fuzz <<IP
-link set lo up
-link add d0 type dummy
-addr add 10.2.0.1/24 dev d0
-addr add fd00:2::1/64 dev d0 nodad
-link set d0 up
 addr add 10.1.0.100/32 dev lo
 addr add fd00:1::100/128 dev lo nodad
 addr add 10.9.0.1/32 dev lo
 addr add fd00:9::1/128 dev lo nodad
 IP
-    lvs_in
-    toa_in
     # What is loaded when it is first needed is there.
     in_ns fuzz ipvsadm-rs -A -t '[fd00:1::100]:80' -s rr
     in_ns fuzz ipvsadm-rs -C

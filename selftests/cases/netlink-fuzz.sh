@@ -4,25 +4,14 @@
 # suite: netlink-fuzz
 # seconds: 14400
 . "${0%/*}/../lib/all.sh"
+. "${0%/*}/../lib/messages.sh"
 
 case ${SCALE:-check} in
 soak) count=1000000 ;;
 *) count=30000 ;;
 esac
 
-setup() {
-    ns_add fuzz
-    # What dests.rs of lvs_messages knows: which servers can be reached, and which address is broadcast.
-    batch fuzz <<IP
-link set lo up
-link add d0 type dummy
-addr add 10.2.0.1/24 dev d0
-addr add fd00:2::1/64 dev d0 nodad
-link set d0 up
-IP
-    lvs_in
-    toa_in
-}
+setup() { messages_up; }
 
 test_messages_do_what_the_model_says() {
     in_ns fuzz lvs_messages --seed "${FUZZ_SEED:-1}" --count "$count" >"$TMP/messages" || { note "$(cat "$TMP/messages")"; exit 1; }

@@ -58,6 +58,12 @@ pub(crate) enum Reply {
 /// What the numbers of the families are in this kernel.
 pub(crate) type Numbers = [(Family, u16); 3];
 
+/// The number of a family.
+pub(crate) fn number_of(numbers: &Numbers, family: Family) -> u16 {
+    let found = numbers.iter().find(|(known, _)| *known == family);
+    found.expect("all are there").1
+}
+
 /// One message as the kernel finds it in what was sent.
 struct Found<'a> {
     kind: u16,

@@ -87,6 +87,13 @@ const TOA: [Command; 3] = [
     command(toa::cmd::SET_CONFIG, "SET_CONFIG", b"w"),
 ];
 
+/// The timeouts of `IPVS`: TCP's, its FIN's, UDP's.
+pub(crate) const TIMEOUTS: [u16; 3] = [
+    ipvs::attr::TIMEOUT_TCP,
+    ipvs::attr::TIMEOUT_TCP_FIN,
+    ipvs::attr::TIMEOUT_UDP,
+];
+
 impl Family {
     /// Every one.
     pub(crate) const ALL: [Self; 3] = [Self::Ipvs, Self::Lvs, Self::Toa];

@@ -91,14 +91,15 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// An address family, as attributes have it.
+pub(crate) fn family(v6: bool) -> [u8; 2] {
+    let af = if v6 { libc::AF_INET6 } else { libc::AF_INET };
+    (af as u16).to_ne_bytes()
+}
+
 /// The attributes that name a service.
 pub(crate) fn named(key: &Key) -> Vec<Attr> {
-    let af = if key.is_v6() {
-        libc::AF_INET6
-    } else {
-        libc::AF_INET
-    };
-    let mut attrs = vec![attr(svc::AF, (af as u16).to_ne_bytes())];
+    let mut attrs = vec![attr(svc::AF, family(key.is_v6()))];
     match key {
         Key::Mark(mark, _) => attrs.push(attr(svc::FWMARK, mark.to_ne_bytes())),
         Key::Address(protocol, addr, port) => attrs.extend([

@@ -50,7 +50,7 @@ const USAGE: &str = "usage: lvs_messages [--seed S] [--count N] [--every M]
        lvs_messages --failures messages|files|connections|first-service|namespaces STEP|loading STEP MODULE FILE
 
 Sends N messages (30000) to the families IPVS, LVS and TOA of this network namespace, which nobody else may change
-meanwhile and which must have the addresses that selftests/cases/netlink-fuzz.sh gives it. After every M (100)
+meanwhile and which must have the addresses that selftests/lib/messages.sh gives it. After every M (100)
 messages everything that is configured is compared with what it must be.
 
 With --failures the 1st, 2nd, ... allocation of each operation fails (/proc/self/fail-nth, kernels with

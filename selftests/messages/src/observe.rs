@@ -12,8 +12,8 @@ use lvs_wire::netlink::{
 
 use crate::{
     actor::Actor,
-    core::Numbers,
-    family::Family,
+    core::{number_of, Numbers},
+    family::{Family, TIMEOUTS},
     fields::{named, Fields, Told},
     message::{nest, Attr, Message},
     model::{Dest, Key, Local, Service, State, FULLNAT, SETTINGS},
@@ -36,12 +36,7 @@ impl Observer<'_> {
             state.services = self.services()?;
             let config = self.ask(Family::Ipvs, ipvs::cmd::GET_CONFIG, false, vec![])?;
             let config = Fields::of(one(&config)?);
-            let numbers = [
-                ipvs::attr::TIMEOUT_TCP,
-                ipvs::attr::TIMEOUT_TCP_FIN,
-                ipvs::attr::TIMEOUT_UDP,
-            ];
-            for (kept, number) in state.timeouts.iter_mut().zip(numbers) {
+            for (kept, number) in state.timeouts.iter_mut().zip(TIMEOUTS) {
                 *kept = config.u32(number)?;
             }
         }
@@ -94,14 +89,10 @@ impl Observer<'_> {
         attrs: Vec<Attr>,
     ) -> Told<Vec<Vec<u8>>> {
         let message = Message::new(family, command, dump, attrs);
-        let (_, kind) = self
-            .numbers
-            .iter()
-            .find(|(known, _)| *known == family)
-            .expect("all are there");
+        let kind = number_of(self.numbers, family);
         let bytes = self
             .actor
-            .send(&message.encode(*kind, 0))
+            .send(&message.encode(kind, 0))
             .map_err(|error| format!("{message}: {error}"))?;
         let mut all = Vec::new();
         let mut is_whole = false;

@@ -10,8 +10,7 @@ use fastrand::Rng;
 use crate::{
     actor::Actor,
     answer,
-    core::{receive, Expected, Numbers},
-    family::Family,
+    core::{number_of, receive, Expected, Numbers},
     generate::Generator,
     message::{hex, Message},
     model::{is_secret, State},
@@ -98,14 +97,13 @@ impl Run {
 
     fn report(&self, error: &str) -> String {
         let latest: Vec<&str> = self.latest.iter().map(String::as_str).collect();
+        // The generator knows nothing of the comparisons, so they may be made more often.
         format!(
-            "after message {}:\n{error}\nthe latest messages:\n{}\nrepeat: lvs_messages --seed {} --count {} --every {}",
+            "after message {}:\n{error}\nthe latest messages:\n{}\nrepeat: lvs_messages --seed {} --count {} --every 1",
             self.sent,
             latest.join("\n"),
             self.plan.seed,
-            self.sent,
-            // The generator knows nothing of the comparisons, so they may be made more often.
-            1
+            self.sent
         )
     }
 
@@ -129,12 +127,6 @@ impl Run {
         }
     }
 
-    /// The number of a family.
-    fn kind(&self, family: Family) -> u16 {
-        let found = self.numbers.iter().find(|(known, _)| *known == family);
-        found.expect("all are there").1
-    }
-
     /// Messages for one send.
     fn messages(&mut self, rng: &mut Rng, place: usize, name: &str) -> Vec<Sent> {
         let count = if rng.u32(..10) == 0 {
@@ -151,7 +143,7 @@ impl Run {
             }
             self.sent += 1;
             let sequence = u32::try_from(self.sent).expect("runs are shorter");
-            let bytes = message.encode(self.kind(message.family), sequence);
+            let bytes = message.encode(number_of(&self.numbers, message.family), sequence);
             self.note(format!(
                 "{} by {name}: {message}\n    {}",
                 self.sent,
@@ -250,7 +242,7 @@ impl Run {
         ));
         let socket = Socket::open().map_err(|error| format!("no socket: {error}"))?;
         socket
-            .send(&message.encode(self.kind(message.family), 1))
+            .send(&message.encode(number_of(&self.numbers, message.family), 1))
             .map_err(|error| format!("it could not be sent: {error}"))?;
         let first = socket
             .receive()

@@ -22,7 +22,7 @@ use super::{
     fixture::Fixture,
     is_no_memory,
     nth::Injection,
-    requests::{local_at, of, server_at, service, tcp, udp},
+    requests::{local_at, new, of, others, server_at, tcp, udp},
     Seen, Walk,
 };
 
@@ -32,11 +32,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// A service of each protocol and family, by every method.
 pub(super) fn all(walk: &mut Walk) -> Outcome {
     let mut fixture = Fixture::new()?;
-    fixture.reset(
-        &others()
-            .each_ref()
-            .map(|key| service(cmd::NEW_SERVICE, key, "rr")),
-    )?;
+    fixture.reset(&others().each_ref().map(new))?;
     let methods = [
         ("FULLNAT", fwd::FULLNAT),
         ("NAT", fwd::MASQ),
@@ -51,7 +47,7 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
         for (name, method) in methods {
             for key in [udp(virt, 80), tcp(virt, 80)] {
                 let before = |port| {
-                    let mut before = vec![service(cmd::NEW_SERVICE, &key, "rr")];
+                    let mut before = vec![new(&key)];
                     if method == fwd::FULLNAT {
                         before.push(local_at(own::NEW_LADDR, Some(&key), lip));
                     }
@@ -64,11 +60,6 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
         }
     }
     fixture.reset(&[])
-}
-
-/// Services that stay, so that not all goes with each.
-fn others() -> [Key; 2] {
-    [udp("10.1.0.101", 9), udp("fd00:1::101", 9)]
 }
 
 /// `before` configures the service with a server at a port: each time another, so that there never was a connection to it.

@@ -16,7 +16,7 @@ use super::{
     fixture::Fixture,
     is_no_memory,
     nth::Nth,
-    requests::{server, service, tcp},
+    requests::{new, server, tcp},
     Seen, Walk,
 };
 
@@ -39,7 +39,7 @@ const SECRETS: [&str; 2] = [
 pub(super) fn all(walk: &mut Walk) -> Outcome {
     let mut fixture = Fixture::new()?;
     let key = tcp("10.1.0.100", 80);
-    let mut before = vec![service(cmd::NEW_SERVICE, &key, "rr")];
+    let mut before = vec![new(&key)];
     before.extend(
         ["10.2.0.2", "10.2.0.3"].map(|addr| server(cmd::NEW_DEST, &key, addr, fwd::MASQ, 1)),
     );

@@ -5,7 +5,7 @@
 use crate::{
     actor::Actor,
     answer,
-    core::{receive, Expected, Numbers, Rights},
+    core::{number_of, receive, Expected, Numbers, Rights},
     family::Family,
     message::Message,
     model::{Key, State},
@@ -66,11 +66,7 @@ impl Fixture {
     }
 
     fn encode(&self, message: &Message) -> Vec<u8> {
-        let known = self
-            .numbers
-            .iter()
-            .find(|(family, _)| *family == message.family);
-        message.encode(known.expect("all are there").1, 7)
+        message.encode(number_of(&self.numbers, message.family), 7)
     }
 
     /// What the kernel tells now.
@@ -99,8 +95,7 @@ impl Fixture {
         self.set(messages, &[])
     }
 
-    /// As [`Self::reset`], but the services `kept` stay: with the last one of a
-    /// family much would go, and be made anew.
+    /// As [`Self::reset`], but the services `kept` stay ([`requests::others`]).
     pub(super) fn set(&mut self, messages: &[Message], kept: &[Key]) -> Outcome {
         for message in requests::nothing(&self.state, kept).iter().chain(messages) {
             self.tell(message)?;

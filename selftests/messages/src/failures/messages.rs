@@ -20,7 +20,7 @@ use crate::{
 
 use super::{
     fixture::{asked, Fixture},
-    requests::{ipvs, local_at, lvs, of, server, service, tcp, timeouts, trust, udp},
+    requests::{ipvs, local_at, lvs, new, of, others, server, service, tcp, timeouts, trust},
     Walk,
 };
 
@@ -55,7 +55,7 @@ fn alone(what: &'static str, before: Vec<Message>, message: Message) -> Operatio
 pub(super) fn all(walk: &mut Walk) -> Outcome {
     let mut fixture = Fixture::new()?;
     let mut tried = BTreeSet::new();
-    let others = [udp("10.1.0.101", 9), udp("fd00:1::101", 9)];
+    let others = others();
     fixture.reset(&others.each_ref().map(new))?;
     for Operation {
         what,
@@ -107,10 +107,6 @@ fn v4() -> Key {
 
 fn v6() -> Key {
     tcp("fd00:1::100", 80)
-}
-
-fn new(key: &Key) -> Message {
-    service(cmd::NEW_SERVICE, key, "rr")
 }
 
 /// Some services and servers.

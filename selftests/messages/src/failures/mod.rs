@@ -99,6 +99,11 @@ fn is_no_memory(errno: i32) -> bool {
     matches!(errno, libc::ENOMEM | libc::ENOBUFS)
 }
 
+fn number(step: &str) -> Outcome<u32> {
+    step.parse()
+        .map_err(|_| "the step is no number".to_string())
+}
+
 /// One group of operations, by its name, and what it wants to know.
 pub(crate) fn go(words: &[String]) -> Outcome {
     let nth =
@@ -115,15 +120,11 @@ pub(crate) fn go(words: &[String]) -> Outcome {
         ["connections"] => connections::all(&mut walk)?,
         ["first-service"] => namespaces::first_service(&mut walk)?,
         ["namespaces", step] => {
-            walk.step = step
-                .parse()
-                .map_err(|_| "the step is no number".to_string())?;
+            walk.step = number(step)?;
             namespaces::created(&mut walk)?;
         }
         ["loading", step, name, file] => {
-            walk.step = step
-                .parse()
-                .map_err(|_| "the step is no number".to_string())?;
+            walk.step = number(step)?;
             loading::loaded(&mut walk, name, file)?;
         }
         _ => return Err("there is no such group of operations".to_string()),

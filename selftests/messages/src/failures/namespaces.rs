@@ -2,7 +2,6 @@
 
 //! Network namespaces: one is made or is not, and its first service likewise.
 
-use lvs_wire::netlink::ipvs::cmd;
 use nix::sched::{unshare, CloneFlags};
 
 use crate::{run::Outcome, tally::errno_name};
@@ -10,7 +9,7 @@ use crate::{run::Outcome, tally::errno_name};
 use super::{
     fixture::Fixture,
     is_no_memory,
-    requests::{service, tcp},
+    requests::{new, tcp},
     Seen, Walk,
 };
 
@@ -34,7 +33,7 @@ pub(super) fn created(walk: &mut Walk) -> Outcome {
 /// The first service of a namespace makes what all others then have.
 pub(super) fn first_service(walk: &mut Walk) -> Outcome {
     for (family, virt) in [("IPv4", "10.1.0.100"), ("IPv6", "fd00:1::100")] {
-        let message = service(cmd::NEW_SERVICE, &tcp(virt, 80), "rr");
+        let message = new(&tcp(virt, 80));
         walk.operation(
             &format!("the first service of a namespace, {family}"),
             |nth, n| {

@@ -11,8 +11,8 @@ use lvs_wire::netlink::{
 };
 
 use crate::{
-    family::Family,
-    fields::{named, octets},
+    family::{Family, TIMEOUTS},
+    fields::{family, named, octets},
     message::{attr, nest, Attr, Message},
     model::{Key, State},
 };
@@ -29,6 +29,17 @@ pub(super) fn udp(addr: &str, port: u16) -> Key {
 
 fn ip(addr: &str) -> IpAddr {
     addr.parse().expect("it is an address")
+}
+
+/// Services that stay while others come and go: with the last one of a family
+/// much would go, and be made anew.
+pub(super) fn others() -> [Key; 2] {
+    [udp("10.1.0.101", 9), udp("fd00:1::101", 9)]
+}
+
+/// Adds a service, by turns.
+pub(super) fn new(key: &Key) -> Message {
+    service(ipvs::cmd::NEW_SERVICE, key, "rr")
 }
 
 /// A request of the family `IPVS`.
@@ -77,15 +88,10 @@ pub(super) fn server_at(
     weight: u32,
 ) -> Message {
     let addr = ip(addr);
-    let af = if addr.is_ipv6() {
-        libc::AF_INET6
-    } else {
-        libc::AF_INET
-    };
     let attrs = vec![
         attr(dest::ADDR, octets(addr)),
         attr(dest::PORT, port.to_be_bytes()),
-        attr(dest::ADDR_FAMILY, (af as u16).to_ne_bytes()),
+        attr(dest::ADDR_FAMILY, family(addr.is_ipv6())),
         attr(dest::FWD_METHOD, method.to_ne_bytes()),
         attr(dest::WEIGHT, weight.to_ne_bytes()),
         attr(dest::U_THRESH, [0; 4]),
@@ -96,13 +102,8 @@ pub(super) fn server_at(
 
 /// Adds or removes a local address, of a service or for everybody.
 pub(super) fn local(command: u8, key: Option<&Key>, addr: IpAddr) -> Message {
-    let af = if addr.is_ipv6() {
-        libc::AF_INET6
-    } else {
-        libc::AF_INET
-    };
     let inner = vec![
-        attr(laddr::AF, (af as u16).to_ne_bytes()),
+        attr(laddr::AF, family(addr.is_ipv6())),
         attr(laddr::ADDR, octets(addr)),
     ];
     let mut attrs: Vec<Attr> = key.map(of).into_iter().collect();
@@ -130,12 +131,7 @@ pub(super) fn trust(addr: &str, is_alone: bool) -> Message {
 
 /// The three timeouts.
 pub(super) fn timeouts(seconds: [u32; 3]) -> Message {
-    let numbers = [
-        ipvs::attr::TIMEOUT_TCP,
-        ipvs::attr::TIMEOUT_TCP_FIN,
-        ipvs::attr::TIMEOUT_UDP,
-    ];
-    let attrs = numbers
+    let attrs = TIMEOUTS
         .iter()
         .zip(seconds)
         .map(|(number, seconds)| attr(*number, seconds.to_ne_bytes()));

@@ -6,8 +6,8 @@ use lvs_wire::netlink::ipvs::{self, daemon, dest, svc, svc_flags};
 
 use super::{pick, Generator, NO_SCHEDULERS, SCHEDULERS};
 use crate::{
-    family::Family,
-    fields::octets,
+    family::{Family, TIMEOUTS},
+    fields::{family, octets},
     message::{attr, nest, Attr, Message},
     model::Dest,
 };
@@ -143,13 +143,8 @@ impl Generator<'_> {
         if self.rng.bool() {
             self.pad(&mut attrs, dest::ADDR);
         }
-        let af = if addr.is_ipv6() {
-            libc::AF_INET6
-        } else {
-            libc::AF_INET
-        };
         if addr.is_ipv6() != key.is_v6() || self.rng.bool() {
-            attrs.push(attr(dest::ADDR_FAMILY, (af as u16).to_ne_bytes()));
+            attrs.push(attr(dest::ADDR_FAMILY, family(addr.is_ipv6())));
         }
         if command != ipvs::cmd::DEL_DEST || self.rarely(3) {
             self.numbers(&mut attrs);
@@ -221,11 +216,7 @@ impl Generator<'_> {
 
     fn timeouts(&mut self) -> Vec<Attr> {
         let mut attrs = Vec::new();
-        for number in [
-            ipvs::attr::TIMEOUT_TCP,
-            ipvs::attr::TIMEOUT_TCP_FIN,
-            ipvs::attr::TIMEOUT_UDP,
-        ] {
+        for number in TIMEOUTS {
             if self.rarely(4) {
                 continue;
             }

@@ -7,7 +7,7 @@ use lvs_wire::netlink::lvs::{self, conn, laddr};
 use super::{Generator, LOCAL, NOT_LOCAL, ODD_SERVERS, SERVERS};
 use crate::{
     family::Family,
-    fields::octets,
+    fields::{family, octets},
     message::{attr, nest, Attr, Message},
 };
 
@@ -64,13 +64,8 @@ impl Generator<'_> {
                 addr = pool[self.rng.usize(..pool.len())].addr;
             }
         }
-        let af = if addr.is_ipv6() {
-            libc::AF_INET6
-        } else {
-            libc::AF_INET
-        };
         let mut attrs = vec![
-            attr(laddr::AF, (af as u16).to_ne_bytes()),
+            attr(laddr::AF, family(addr.is_ipv6())),
             attr(laddr::ADDR, octets(addr)),
         ];
         if self.rng.bool() {

@@ -2,7 +2,7 @@
 
 //! Well-formed requests, most of which the state so far lets succeed. Few
 //! names, so that requests meet; the addresses are those of the namespace that
-//! `selftests/cases/netlink-fuzz.sh` makes.
+//! `selftests/lib/messages.sh` makes.
 
 mod ipvs;
 mod lvs;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use lvs_engine::config::ConfigError;
 use lvs_wire::netlink::ipvs::{self, dest, fwd, tun};
 
-use super::{nested, services, Key, Refusal, Service, State, Verdict};
+use super::{named, services, Key, Service, State, Verdict};
 use crate::attrs::{Attrs, Policy, Strictness};
 
 pub(crate) use fwd::FULLNAT;
@@ -170,7 +170,7 @@ impl Request<'_> {
 }
 
 /// Whether a host can have the address, seen from the namespace that the case
-/// makes (`selftests/cases/netlink-fuzz.sh`).
+/// makes (`selftests/lib/messages.sh`).
 fn is_host(addr: IpAddr) -> bool {
     match addr {
         IpAddr::V4(addr) => {
@@ -210,8 +210,7 @@ impl State {
         let nest = attrs
             .bytes(ipvs::attr::DEST)
             .ok_or(ConfigError::DestMissing)?;
-        let attrs =
-            nested(nest, &POLICY, Strictness::Lenient).map_err(|_| Refusal::core(libc::EINVAL))?;
+        let attrs = named(nest, &POLICY, Strictness::Lenient)?;
         let service_is_v6 = service.key.is_v6();
         Ok((
             service,

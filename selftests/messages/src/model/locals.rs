@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use lvs_engine::config::ConfigError;
 use lvs_wire::netlink::lvs::{self, conn, laddr, laddr_flags};
 
-use super::{nested, services, Key, Refusal, State, Verdict};
+use super::{named, nested, services, Key, State, Verdict};
 use crate::attrs::{Attrs, Policy, Strictness};
 
 /// Local addresses by whose they are, oldest first.
@@ -53,8 +53,7 @@ fn request<'a>(attrs: &Attrs<'a>) -> Verdict<(IpAddr, Attrs<'a>)> {
     let nest = attrs
         .bytes(lvs::attr::LADDR)
         .ok_or(ConfigError::LocalAddressMissing)?;
-    let attrs =
-        nested(nest, &POLICY, Strictness::Strict).map_err(|_| Refusal::core(libc::EINVAL))?;
+    let attrs = named(nest, &POLICY, Strictness::Strict)?;
     let pair = attrs.u16(laddr::AF).zip(attrs.bytes(laddr::ADDR));
     let (af, bytes) = pair.ok_or(ConfigError::LocalAddressMissing)?;
     Ok((services::address(bytes, services::family(af)?)?, attrs))

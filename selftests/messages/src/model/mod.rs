@@ -193,7 +193,13 @@ impl State {
     }
 }
 
-/// The attributes in a nest; of the old family every fault is `EINVAL`.
+/// The attributes of the service, destination, local address or sync daemon
+/// that a request names: whatever is wrong in them is `EINVAL`.
+fn named<'a>(payload: &'a [u8], policy: &[Policy], how: Strictness) -> Verdict<Attrs<'a>> {
+    nested(payload, policy, how).map_err(|_| Refusal::core(libc::EINVAL))
+}
+
+/// The attributes in a nest.
 fn nested<'a>(payload: &'a [u8], policy: &[Policy], how: Strictness) -> Verdict<Attrs<'a>> {
     Attrs::parse(payload, policy, how).map_err(Refusal::core)
 }

@@ -10,7 +10,7 @@ use lvs_wire::netlink::{
     lvs,
 };
 
-use super::{dests::Dest, nested, Refusal, State, Verdict};
+use super::{dests::Dest, named, Refusal, State, Verdict};
 use crate::attrs::{Attrs, Policy, Strictness};
 
 /// What names a service.
@@ -98,8 +98,7 @@ pub(super) fn request<'a>(attrs: &Attrs<'a>) -> Verdict<Request<'a>> {
     let nest = attrs
         .bytes(ipvs::attr::SERVICE)
         .ok_or(ConfigError::ServiceMissing)?;
-    let parsed = nested(nest, &IPVS, Strictness::Lenient);
-    parsed.map(Request).map_err(|_| Refusal::core(libc::EINVAL))
+    named(nest, &IPVS, Strictness::Lenient).map(Request)
 }
 
 /// Of the family `LVS`, if there is one.
@@ -107,10 +106,7 @@ fn strict_request<'a>(attrs: &Attrs<'a>) -> Verdict<Option<Request<'a>>> {
     let Some(nest) = attrs.bytes(lvs::attr::SERVICE) else {
         return Ok(None);
     };
-    let parsed = nested(nest, &LVS, Strictness::Strict);
-    parsed
-        .map(|attrs| Some(Request(attrs)))
-        .map_err(|_| Refusal::core(libc::EINVAL))
+    named(nest, &LVS, Strictness::Strict).map(|attrs| Some(Request(attrs)))
 }
 
 /// The service that a request of the family `LVS` names, if it does.

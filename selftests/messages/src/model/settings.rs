@@ -5,7 +5,7 @@
 use lvs_engine::config::{ConfigError, Unsupported};
 use lvs_wire::netlink::ipvs::{self, daemon};
 
-use super::{nested, Named, Refusal, State, Verdict};
+use super::{named, Named, Refusal, State, Verdict};
 use crate::attrs::{Attrs, Policy, Strictness};
 
 /// Longest timeout in seconds (Documentation/settings.md).
@@ -73,7 +73,7 @@ fn daemon_of<'a>(attrs: &Attrs<'a>) -> Verdict<Attrs<'a>> {
         libc::EINVAL,
         "The request names no sync daemon.",
     ))?;
-    nested(nest, &DAEMON, Strictness::Lenient).map_err(|_| Refusal::core(libc::EINVAL))
+    named(nest, &DAEMON, Strictness::Lenient)
 }
 
 pub(super) fn start_daemon(attrs: &Attrs<'_>) -> Verdict {
