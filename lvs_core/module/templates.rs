@@ -195,7 +195,8 @@ impl Templates {
             .insert(rcu, template, self.hashes(subject), tick, same)
         {
             Ok(template) => Some(template),
-            Err(InsertError::Exists(other)) => {
+            // Nobody else has found the refused one: it has one side.
+            Err(InsertError::Exists { other, .. }) => {
                 dest.templates(-1);
                 Some(other)
             }

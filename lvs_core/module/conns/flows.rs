@@ -17,7 +17,7 @@ use lvs_engine::{
     timeouts::Timeouts,
 };
 use lvs_kapi::rcu::ReadLock;
-use lvs_table::{Due, Ref, Side, Table};
+use lvs_table::{Due, InsertError, Ref, Side, Table};
 use lvs_wire::addr::Endpoint;
 
 /// The connections between clients of one family and servers of one.
@@ -125,6 +125,16 @@ impl<C: Family, S: Family> Flows<C, S> {
         self.table
             .insert(rcu, entry, hashes, tick, same)
             .map_err(|error| {
+                let other = match error {
+                    InsertError::Exists {
+                        other,
+                        removed: true,
+                    } => Some(other),
+                    // A reply to its port's last connection has found it, and
+                    // whoever removed it then has given everything back.
+                    InsertError::Exists { other, .. } => return Some(other),
+                    InsertError::NoMemory => None,
+                };
                 dest.closed(false);
                 if let Some(control) = control {
                     control.closed();
@@ -133,10 +143,7 @@ impl<C: Family, S: Family> Flows<C, S> {
                     local.closed();
                     self.spaces.release(&triple, conn.local.port, None, now());
                 }
-                match error {
-                    lvs_table::InsertError::Exists(other) => Some(other),
-                    lvs_table::InsertError::NoMemory => None,
-                }
+                other
             })
     }
 

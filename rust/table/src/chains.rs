@@ -4,17 +4,16 @@
 
 use crate::{
     entry::{Entry, Generation, Item, Ref, Side},
-    sync::{self, AtomicPtr, Lock, Ordering, ReadLock},
+    sync::{
+        self,
+        sizes::{LOCKS, MAX_BITS},
+        AtomicPtr, Lock, Ordering, ReadLock,
+    },
     NoMemory,
 };
 use core::ptr::{self, NonNull};
 
-/// Locks; a chain's is that of its number's low bits, in a small array and in
-/// a large one. Hence no array is smaller.
-const LOCKS: usize = 256;
 const MIN_BITS: u32 = LOCKS.trailing_zeros();
-/// 2^27 chains are a gigabyte; as large as stock makes them.
-const MAX_BITS: u32 = 27;
 
 /// An array of chains.
 struct Buckets<T: Item> {
@@ -102,9 +101,10 @@ impl<T: Item> Chains<T> {
 
     fn buckets<'r>(&'r self, _: &'r ReadLock) -> &'r Buckets<T> {
         // ORDERING: Pairs with the release in `grow_for`.
+        let current = self.current.load(Ordering::Acquire);
         // SAFETY: Never null; an array is freed a grace period after another
         // one took its place.
-        unsafe { &*self.current.load(Ordering::Acquire) }
+        unsafe { sync::deref(NonNull::new_unchecked(current)) }
     }
 
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
@@ -196,7 +196,7 @@ impl<T: Item> Chains<T> {
         let hash = entry.entry().hash(Side::First);
         let arrays = self.arrays(hash).lock();
         // SAFETY: The lock keeps the array.
-        let buckets = unsafe { arrays.current.as_ref() };
+        let buckets = unsafe { sync::deref(arrays.current) };
         let mut at = buckets.head(hash).load(Ordering::Relaxed);
         while let Some((other, side)) = untag(at) {
             // SAFETY: Linked, hence not retired; retiring would need this lock
@@ -225,7 +225,8 @@ impl<T: Item> Chains<T> {
     pub(crate) fn grow_for(&self, links: usize) -> Result<(), NoMemory> {
         let old = NonNull::new(self.current.load(Ordering::Relaxed)).ok_or(NoMemory)?;
         // SAFETY: Only this function frees arrays, and it has one caller.
-        let (size, generation) = unsafe { (old.as_ref().heads.len(), old.as_ref().generation) };
+        let buckets = unsafe { sync::deref(old) };
+        let (size, generation) = (buckets.heads.len(), buckets.generation);
         if links <= size || size >= 1 << MAX_BITS {
             return Ok(());
         }
@@ -267,15 +268,17 @@ impl<T: Item> Arrays<T> {
         if entry.entry().is_dead() {
             return;
         }
-        self.push_into(self.current, entry, side);
+        // The array that readers go over to comes first: who has found it in
+        // the old one finds it again.
         if let Some(filling) = self.filling {
             self.push_into(filling, entry, side);
         }
+        self.push_into(self.current, entry, side);
     }
 
     fn push_into(&self, buckets: NonNull<Buckets<T>>, entry: Ref<'_, T>, side: Side) {
         // SAFETY: The lock keeps the array.
-        let buckets = unsafe { buckets.as_ref() };
+        let buckets = unsafe { sync::deref(buckets) };
         let head = buckets.head(entry.entry().hash(side));
         let next = head.load(Ordering::Relaxed);
         entry
@@ -290,15 +293,16 @@ impl<T: Item> Arrays<T> {
     /// Takes a side out of its chain, in every array. The entry's own `next`
     /// stays: a reader may stand on it.
     fn pull(&self, entry: Ref<'_, T>, side: Side) {
-        self.pull_from(self.current, entry, side);
+        // As in `push`: who has missed it in the old one misses it again.
         if let Some(filling) = self.filling {
             self.pull_from(filling, entry, side);
         }
+        self.pull_from(self.current, entry, side);
     }
 
     fn pull_from(&self, buckets: NonNull<Buckets<T>>, entry: Ref<'_, T>, side: Side) {
         // SAFETY: The lock keeps the array.
-        let buckets = unsafe { buckets.as_ref() };
+        let buckets = unsafe { sync::deref(buckets) };
         let wanted = tag(entry.as_ptr(), side);
         let mut place = buckets.head(entry.entry().hash(side));
         loop {
@@ -308,7 +312,8 @@ impl<T: Item> Arrays<T> {
                 return;
             };
             // SAFETY: Linked, and the lock is held: live.
-            let link = unsafe { &(*next.as_ptr()).link(next_side).next(buckets.generation) };
+            let next = unsafe { sync::deref(next) };
+            let link = next.link(next_side).next(buckets.generation);
             if at == wanted {
                 // ORDERING: What follows was published before.
                 place.store(link.load(Ordering::Relaxed), Ordering::Release);
@@ -321,7 +326,7 @@ impl<T: Item> Arrays<T> {
     /// Puts all that lock `index` guards into `new` too.
     fn fill(&self, index: usize, new: NonNull<Buckets<T>>) {
         // SAFETY: The lock keeps the array.
-        let old = unsafe { self.current.as_ref() };
+        let old = unsafe { sync::deref(self.current) };
         for head in old.heads.iter().skip(index).step_by(LOCKS) {
             let mut at = head.load(Ordering::Relaxed);
             while let Some((entry, side)) = untag(at) {

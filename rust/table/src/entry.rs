@@ -187,9 +187,9 @@ impl<'r, T: Item> Ref<'r, T> {
     }
 
     #[inline]
-    pub(crate) fn entry(&self) -> &Entry<T> {
+    pub(crate) fn entry(self) -> &'r Entry<T> {
         // SAFETY: Live by the type invariant.
-        unsafe { self.0.as_ref() }
+        unsafe { sync::deref(self.0) }
     }
 
     pub(crate) fn has_second_side(&self) -> bool {
@@ -214,8 +214,7 @@ impl<'r, T: Item> Ref<'r, T> {
     /// The value, for as long as the read section.
     #[inline]
     pub fn get(self) -> &'r T {
-        // SAFETY: Live for `'r` by the type invariant.
-        unsafe { &(*self.0.as_ptr()).value }
+        &self.entry().value
     }
 }
 

@@ -30,11 +30,13 @@ extern crate std;
 mod chains;
 mod entry;
 mod sync;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 mod wheel;
 
 pub use entry::{Hashes, Item, Ref, Side};
+#[cfg(loom)]
+pub use sync::model;
 pub use sync::{Cache, ReadLock};
 pub use wheel::Due;
 
@@ -50,8 +52,14 @@ pub struct NoMemory;
 /// Why an entry was not added.
 #[derive(Debug)]
 pub enum InsertError<'r, T: Item> {
-    /// There is one with the same first key; here it is.
-    Exists(Ref<'r, T>),
+    /// There is one with the same first key.
+    Exists {
+        /// Here it is.
+        other: Ref<'r, T>,
+        /// The refused one was taken out by this call. Otherwise somebody has
+        /// found it by its second side, and [`Table::remove`] was theirs.
+        removed: bool,
+    },
     /// No memory.
     NoMemory,
 }
@@ -134,8 +142,8 @@ impl<T: Item> Table<T> {
                 Ok(entry)
             }
             Some(other) => {
-                self.remove(entry);
-                Err(InsertError::Exists(other))
+                let removed = self.remove(entry);
+                Err(InsertError::Exists { other, removed })
             }
         }
     }

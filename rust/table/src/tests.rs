@@ -67,8 +67,9 @@ impl Bench {
             .insert(&rcu, pair, hashes, due, |other| other.left == left)
         {
             Ok(_) => true,
-            Err(InsertError::Exists(other)) => {
+            Err(InsertError::Exists { other, removed }) => {
                 assert_eq!(other.left, left);
+                assert!(removed, "nobody knows of it");
                 false
             }
             Err(InsertError::NoMemory) => panic!("no memory"),

@@ -8,15 +8,15 @@
 
 use crate::{
     entry::{Entry, Item, Ref, Side, Timer, NO_SLOT},
-    sync::{self, Lock},
+    sync::{
+        self,
+        sizes::{SLOTS, WHEELS},
+        Lock,
+    },
     NoMemory,
 };
 use core::{ptr, ptr::NonNull};
 
-/// Ticks that a wheel goes round in; what is due later is looked at in between.
-const SLOTS: usize = 1024;
-/// Wheels, so that CPUs which add entries at once seldom meet.
-const WHEELS: usize = 8;
 /// Entries that are looked at in one go with softirqs off.
 const BATCH: usize = 64;
 
@@ -127,12 +127,25 @@ impl<T: Item> Wheels<T> {
     }
 }
 
+/// An entry's place in a slot or a list.
+///
+/// # Safety
+///
+/// The entry must be live, and who looks at the place or changes it must hold
+/// the wheel's lock or have claimed the entry.
+unsafe fn timer<T: Item>(entry: *mut Entry<T>) -> *mut Timer<T> {
+    // SAFETY: Live, by the caller's promise.
+    let entry = unsafe { sync::deref(NonNull::new_unchecked(entry)) };
+    // SAFETY: The union's parts are at its start, and any content will do.
+    unsafe { &raw mut (*entry.place.get()).timer }
+}
+
 /// Takes the first off a list of claimed entries, linked through their timers.
 fn pop<'a, T: Item>(list: &mut *mut Entry<T>) -> Option<Ref<'a, T>> {
     let entry = NonNull::new(*list)?;
     // SAFETY: Claimed by whoever made the list, in no slot: live, and its
     // timer is the list's.
-    *list = unsafe { (*(*entry.as_ptr()).place.get()).timer.next };
+    *list = unsafe { (*timer(entry.as_ptr())).next };
     // SAFETY: Claimed and not yet retired, which is the caller's next step.
     Some(unsafe { Ref::assume(entry) })
 }
@@ -159,13 +172,13 @@ impl<T: Item> Wheel<T> {
         // SAFETY: The entry is live and in no slot; its place and slot, and
         // those of the entries in slots, are guarded by this wheel's lock.
         unsafe {
-            *(*at).slot.get() = slot as u16;
-            (*(*at).place.get()).timer = Timer {
+            *entry.entry().slot.get() = slot as u16;
+            *timer(at) = Timer {
                 prev: ptr::null_mut(),
                 next,
             };
             if !next.is_null() {
-                (*(*next).place.get()).timer.prev = at;
+                (*timer(next)).prev = at;
             }
         }
         *head = at;
@@ -175,24 +188,21 @@ impl<T: Item> Wheel<T> {
     fn take(&mut self, entry: Ref<'_, T>) -> bool {
         let at = entry.as_ptr();
         // SAFETY: Guarded by the lock, as above.
-        let slot = unsafe { core::mem::replace(&mut *(*at).slot.get(), NO_SLOT) };
+        let slot = unsafe { entry.entry().slot.get().replace(NO_SLOT) };
         if slot == NO_SLOT {
             return false;
         }
         // SAFETY: The entry is in that slot, so that its place is a timer and
         // its neighbours are in the slot too, hence live.
         unsafe {
-            let (prev, next) = {
-                let timer = (*(*at).place.get()).timer;
-                (timer.prev, timer.next)
-            };
+            let Timer { prev, next } = *timer(at);
             if prev.is_null() {
                 *self.slots.get_unchecked_mut(slot as usize) = next;
             } else {
-                (*(*prev).place.get()).timer.next = next;
+                (*timer(prev)).next = next;
             }
             if !next.is_null() {
-                (*(*next).place.get()).timer.prev = prev;
+                (*timer(next)).prev = prev;
             }
         }
         true
@@ -245,7 +255,7 @@ impl<T: Item> Wheel<T> {
                 Due::Now if entry.claim() => {
                     // SAFETY: Claimed and in no slot: its place is ours.
                     unsafe {
-                        (*(*entry.as_ptr()).place.get()).timer = Timer {
+                        *timer(entry.as_ptr()) = Timer {
                             prev: ptr::null_mut(),
                             next: *list,
                         };
