@@ -46,6 +46,10 @@ vm: ## run a script in a virtual machine with the modules
 mutants: ## listed one-line faults, each of which a test must catch
 	@selftests/mutants/run
 
+.PHONY: soak
+soak: ## on the debug kernel, hours of it: random messages and frames, failed allocations, loading and unloading
+	@SCALE=soak selftests/run -k debug -o
+
 .PHONY: fuzz
 fuzz: ## mutated bytes for every parser of bytes, its properties checked
 	@selftests/fuzz/run $${T:+-t "$$T"} $$TARGET
@@ -57,6 +61,10 @@ test-host: ## tests of the pure crates, on this machine
 .PHONY: coverage
 coverage: ## the same tests, and how much of the pure crates they run
 	@tools/build/coverage
+
+.PHONY: loom
+loom: ## every interleaving of what CPUs do at once in the table and the ports, within a bound
+	@tools/build/loom
 
 .PHONY: fmt-check
 fmt-check: ## the formatter's opinion of every crate
