@@ -10,7 +10,6 @@ set -uo pipefail
 
 CASE=$(basename "$0" .sh)
 TMP=${TMPDIR:-/tmp}/$CASE
-FACT_SECONDS=${FACT_SECONDS:-120}
 
 # note TEXT...: a diagnostic line. Stdout belongs to KTAP, so everything else has a `#` before it.
 note() { printf '%s\n' "$*" | sed 's/^/  # /' >&3; }

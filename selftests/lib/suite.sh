@@ -2,6 +2,7 @@
 # Runs inside the VM: the cases named in the file `suite`, one after another, as KTAP subtests.
 # A case that hangs is ended after CASE_SECONDS (on the debug kernel four times that) and counts as failed.
 cd /share || exit 1
+. ./environment
 mapfile -t cases <suite
 echo "KTAP version 1"
 echo "1..${#cases[@]}"
