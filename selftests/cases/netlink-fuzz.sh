@@ -2,11 +2,12 @@
 # Random messages to the families IPVS, LVS and TOA, right and wrong ones, by root and by others; the kernel does with each
 # what a model says, and is set to what the model is. SCALE=soak: many more. FUZZ_SEED: another run.
 # suite: netlink-fuzz
+# kernel: debug
 # seconds: 14400
 . "${0%/*}/../lib/all.sh"
 . "${0%/*}/../lib/messages.sh"
 
-case ${SCALE:-check} in
+case $SCALE in
 soak) count=1000000 ;;
 *) count=30000 ;;
 esac
@@ -14,7 +15,7 @@ esac
 setup() { messages_up; }
 
 test_messages_do_what_the_model_says() {
-    in_ns fuzz lvs_messages --seed "${FUZZ_SEED:-1}" --count "$count" >"$TMP/messages" || { note "$(cat "$TMP/messages")"; exit 1; }
+    in_ns fuzz lvs_messages --seed "$FUZZ_SEED" --count "$count" >"$TMP/messages" || { note "$(cat "$TMP/messages")"; exit 1; }
     note "$(cat "$TMP/messages")"
 }
 

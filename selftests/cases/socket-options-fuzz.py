@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Random socket options on sockets of every kind, by root and by nobody. lvs has none: stock's own (IP_VS_SO_SET_*,
 # IP_VS_SO_GET_*) are refused as by a kernel without ip_vs, whatever comes with them. toa has one to read, 4096.
-# suite: netlink-fuzz
+# suite: control
 import collections
 import errno
 import os

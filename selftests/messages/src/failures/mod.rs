@@ -118,7 +118,10 @@ pub(crate) fn go(words: &[String]) -> Outcome {
         ["messages"] => messages::all(&mut walk)?,
         ["files"] => files::all(&mut walk)?,
         ["connections"] => connections::all(&mut walk)?,
-        ["first-service"] => namespaces::first_service(&mut walk)?,
+        ["first-service", step] => {
+            walk.step = number(step)?;
+            namespaces::first_service(&mut walk)?;
+        }
         ["namespaces", step] => {
             walk.step = number(step)?;
             namespaces::created(&mut walk)?;

@@ -1,0 +1,136 @@
+#!/bin/bash
+# Modules that are loaded and unloaded, and namespaces that are made and destroyed, again and again under traffic. Nothing of
+# them stays: slab counts are what they were at the start, and kmemleak is asked at the end of every run. SCALE=soak: many more.
+# suite: cycles
+# kernel: debug
+# seconds: 14400
+. "${0%/*}/../lib/all.sh"
+
+case $SCALE in
+soak) module_cycles=1000 namespace_cycles=1000 ;;
+*) module_cycles=50 namespace_cycles=200 ;;
+esac
+
+setup() {
+    topology
+    nginx_on s1
+    echo_udp s1 5000
+    echo_udp client 5000
+    lvs_in
+    both services
+    adm -Sn >"$TMP/rules"
+    cat >"$TMP/rules-of-a-namespace" <<RULES
+-A -u 10.8.0.100:5000 -s rr
+-P -u 10.8.0.100:5000 -z 10.8.0.9
+-a -u 10.8.0.100:5000 -r 10.8.0.2:5000 --fullnat
+-A -t [fd00:8::100]:80 -s wlc -p 60
+-P -t [fd00:8::100]:80 -z fd00:8::9
+-a -t [fd00:8::100]:80 -r [fd00:8::2]:80 --fullnat
+RULES
+    adm -C; rmmod lvs
+    background client knock python3 -IS "$LIB/knock.py" 10.1.0.100 fd00:1::100 10.8.0.100 fd00:8::100
+}
+
+# services: each way of forwarding, and each scheduler's own data.
+services() {
+    service -t 80 "$s1:80"
+    service -u 5000 "$s1:5000"
+    adm -A -u "$vip:5001" -s sh -p 100; adm -a -u "$vip:5001" -r "$s1:5001" -m
+    adm -A -u "$vip:5002" -s mh; adm -a -u "$vip:5002" -r "$s1:5002" -g
+    adm -A -u "$vip:5003" -s wrr; adm -a -u "$vip:5003" -r "$s1:5003" -i
+}
+
+# has_conns NS COUNT: there are so many connections.
+has_conns() { [ "$(in_ns "$1" grep -c '^[TU]' /proc/net/ip_vs_conn)" -ge "$2" ]; }
+
+# in_use CACHE...: objects in those slab caches, once the ones that were freed are really gone (KASAN keeps them for a while).
+in_use() {
+    local cache
+    for cache; do echo 1 >"/sys/kernel/slab/$cache/shrink"; done
+    awk -v caches="$*" 'BEGIN { n = split(caches, names, " "); for (i = 1; i <= n; i++) wanted[names[i]] }
+        $1 in wanted { sum += $2 } END { print sum + 0 }' /proc/slabinfo
+}
+general() { awk '/^kmalloc/ {print $1}' /proc/slabinfo; }
+
+# no_more_than BEFORE CYCLES COMMAND...: what each cycle had left behind would show. (Others use the same caches.)
+no_more_than() {
+    local before=$1 cycles=$2; shift 2
+    wait_within 120 is -lt $((before + cycles / 2)) "$@"
+    note "$*: $before before, $("$@") after $cycles cycles"
+}
+
+# quietly COMMAND...: without the traffic, which has memory of its own.
+quietly() {
+    kill -STOP "$(pid_of knock)"
+    "$@"
+    kill -CONT "$(pid_of knock)"
+}
+
+# shellcheck disable=SC2046  # one word per cache
+general_in_use() { in_use $(general); }
+namespaces_in_use() { in_use net_namespace; }
+
+module_cycle() {
+    modprobe lvs; modprobe toa
+    adm -R <"$TMP/rules"
+    # A few in each: to TCP and by each method.
+    wait_for has_conns director 12
+    adm -C
+    rmmod lvs; rmmod toa
+}
+
+test_modules() {
+    local i before
+    # What is made once by whoever is first.
+    module_cycle; module_cycle
+    before=$(quietly general_in_use)
+    for ((i = 0; i < module_cycles; i++)); do module_cycle; done
+    quietly no_more_than "$before" "$module_cycles" general_in_use
+    same "" "$(grep -o '^\(lvs\|toa\)_[a-z0-9_]*' /proc/slabinfo || true)" "slab caches"
+}
+
+namespace_cycle() {
+    ip netns add cycle
+    batch cycle <<'IP'
+link set lo up
+link add near type veth peer name far netns client
+addr add 10.8.0.1/24 dev near
+addr add fd00:8::1/64 dev near nodad
+addr add 10.8.0.100/32 dev lo
+addr add 10.8.0.9/32 dev lo
+addr add fd00:8::100/128 dev lo nodad
+addr add fd00:8::9/128 dev lo nodad
+link set near up
+IP
+    batch client <<'IP'
+addr add 10.8.0.2/24 dev far
+addr add fd00:8::2/64 dev far nodad
+link set far up
+route add 10.8.0.100 via 10.8.0.1
+route add 10.8.0.9 via 10.8.0.1
+route add fd00:8::100 via fd00:8::1
+route add fd00:8::9 via fd00:8::1
+IP
+    in_ns cycle ipvsadm-rs -R <"$TMP/rules-of-a-namespace"
+    wait_for has_conns cycle 2
+    # With its services, its connections and the next packet.
+    ip netns del cycle
+    wait_for eval '! ip -n client link show dev far'
+}
+
+test_namespaces() {
+    local i general_before namespaces_before
+    lvs_in; toa_in
+    namespace_cycle; namespace_cycle
+    general_before=$(quietly general_in_use) namespaces_before=$(quietly namespaces_in_use)
+    for ((i = 0; i < namespace_cycles; i++)); do namespace_cycle; done
+    quietly no_more_than "$namespaces_before" "$namespace_cycles" namespaces_in_use
+    quietly no_more_than "$general_before" "$namespace_cycles" general_in_use
+}
+
+test_unloading_leaves_nothing() {
+    modules_out
+    same "" "$(grep -o '^\(lvs\|toa\)_[a-z0-9_]*' /proc/slabinfo || true)" "slab caches"
+}
+
+run_facts
