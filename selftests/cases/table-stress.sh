@@ -7,7 +7,7 @@
 
 case $SCALE in
 soak) rounds=2000 ;;
-*) rounds=20 ;;
+*) rounds=10 ;;
 esac
 
 setup() {

@@ -53,7 +53,7 @@ pub(crate) fn churn(stress: &Stress) {
             continue;
         };
         match (*known, choice % 8) {
-            (_, 0) => shared(stress, word % SHARED),
+            (_, 0) => shared(stress, word % SHARED, choice),
             (None, _) => *known = add(stress, key, choice),
             (Some(pair), choice) => {
                 let there = match choice {
@@ -195,16 +195,17 @@ fn remove(stress: &Stress, key: u32, pair: &Known) -> bool {
 }
 
 /// Adds the pair of a key that is everybody's, or takes it out.
-fn shared(stress: &Stress, key: u32) {
+fn shared(stress: &Stress, key: u32, choice: u32) {
     let rcu = ReadLock::new();
+    if choice & 8 == 0 {
+        // It may be there, or come meanwhile.
+        drop(insert(stress, &rcu, key, NEVER));
+        return;
+    }
     let first = |pair: &Pair, from: Side| from == Side::First && pair.is(key);
-    match stress.table.find(&rcu, hash(key, Side::First), first) {
-        Some((found, _)) => {
-            if stress.table.remove(found) {
-                stress.tally.removed.add();
-            }
+    if let Some((found, _)) = stress.table.find(&rcu, hash(key, Side::First), first) {
+        if stress.table.remove(found) {
+            stress.tally.removed.add();
         }
-        // Somebody else may have been faster.
-        None => drop(insert(stress, &rcu, key, NEVER)),
     }
 }
