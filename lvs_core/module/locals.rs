@@ -116,6 +116,11 @@ impl Pool {
         self.members(rcu).is_empty()
     }
 
+    /// Whether it has no members, and none that were removed.
+    pub(crate) fn is_idle(&self, rcu: &ReadLock) -> bool {
+        self.is_empty(rcu) && self.leaving(rcu).is_empty()
+    }
+
     /// How many members are of a family. Any context.
     pub(crate) fn count(&self, family: Family, rcu: &ReadLock) -> usize {
         let of_family = |local: &&Arc<Local>| Family::of(&local.addr) == family;

@@ -394,8 +394,8 @@ impl Services {
         Ok(())
     }
 
-    /// Forgets removed destinations without connections, and pools without
-    /// addresses that no service has. May sleep.
+    /// Forgets removed destinations and addresses without connections, and
+    /// pools without addresses that no service has. May sleep.
     pub(crate) fn tidy(&self) {
         let mut lists = self.lists.lock();
         let mut index = 0;
@@ -410,7 +410,7 @@ impl Services {
         let mut index = 0;
         while let Some((key, pool)) = lists.pools.get(index) {
             pool.tidy();
-            if pool.is_empty(&ReadLock::new()) && self.find(*key).is_none() {
+            if pool.is_idle(&ReadLock::new()) && self.find(*key).is_none() {
                 lists.pools.swap_remove(index);
             } else {
                 index = index.saturating_add(1);

@@ -70,6 +70,32 @@ print(f.readline(), end='', flush=True)" >"$TMP/old.log" 2>&1 &
     wait_for says 'still there' "$TMP/old.log"
 }
 
+# However long after: it is not forgotten for as long as it has connections.
+test_one_of_a_removed_service_comes_back_with_its_connections() {
+    adm -A -t "$vip:7001" -s rr
+    adm -P -t "$vip:7001" -z "$LIP1"
+    adm -a -t "$vip:7001" -r "$s1:7000" --fullnat
+    background client kept python3 -ISc "
+import socket, time
+s = socket.create_connection(('$VIP', 7001), 20)
+print(s.makefile().readline(), flush=True)
+time.sleep(60)"
+    wait_for says "$LIP1" "$TMP/kept.log"
+    same 1 "$(local_conns 7001)" "connections"
+    adm -Q -t "$vip:7001" -z "$LIP1"
+    adm -D -t "$vip:7001"
+    # Two turns of what tidies up.
+    sleep 2.5
+    adm -A -t "$vip:7001" -s rr
+    adm -P -t "$vip:7001" -z "$LIP1"
+    same 1 "$(local_conns 7001)" "connections after the service was removed"
+    end_of kept
+    adm -Q -t "$vip:7001" -z "$LIP1"
+    adm -D -t "$vip:7001"
+}
+# local_conns PORT: of the first local address of the service.
+local_conns() { adm -G -t "$vip:$1" --json | jq '[.. | .connections? // empty] | add'; }
+
 # Its address of the other family serves nobody here.
 test_v6_the_default_pool_has_an_ipv4_address_only() {
     has "$(adm -G)" 10.9.0.3

@@ -157,9 +157,8 @@ fn count_once(fixture: &mut Fixture, key: &Key) -> Outcome<Outcome<usize>> {
         let is_to_server = told.be16(conn::DPORT)? == server_port;
         let has_local = told.u32(conn::METHOD)? == fwd::FULLNAT;
         listed[0] += 1;
-        // Those of a service that was removed go on; they count for what it had.
         listed[1] += u32::from(is_of_service && is_to_server);
-        listed[2] += u32::from(is_of_service && is_to_server && has_local);
+        listed[2] += u32::from(is_of_service && has_local);
     }
     if listed == counted {
         Ok(Ok(of_servers as usize))

@@ -13,6 +13,10 @@ use super::{
     Seen, Walk,
 };
 
+/// What else the kernel's own parts of a namespace call it: a socket too many,
+/// a family that there is not. Ours say that memory is missing.
+const OTHERS: [i32; 2] = [libc::ENFILE, libc::EAFNOSUPPORT];
+
 /// A namespace is made.
 pub(super) fn created(walk: &mut Walk) -> Outcome {
     walk.once("a network namespace", |nth, n| {
@@ -23,8 +27,7 @@ pub(super) fn created(walk: &mut Walk) -> Outcome {
         if errno == 0 {
             // Whoever is in it finds everything there.
             Fixture::new()?.reset(&[])?;
-        } else if !(is_no_memory(errno) || errno == libc::ENFILE) {
-            // A socket of the kernel's own that cannot be made is one too many.
+        } else if !(is_no_memory(errno) || OTHERS.contains(&errno)) {
             return Err(errno_name(errno));
         }
         Ok(Seen { injection, errno })
