@@ -14,9 +14,9 @@ help: ## this list
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
 	@echo
-	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|debug|<release>] [TIMEOUT=s]'
+	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|second|debug|<release>] [TIMEOUT=s]'
 	@echo '  make fuzz [T=seconds for each] [TARGET=name]'
-	@echo '  make modules [KERNEL=debug|<release>] [KDIR=tree with Rust metadata] [RUSTC=its compiler] [V=1]'
+	@echo '  make modules [KERNEL=second|debug|<release>] [KDIR=tree with Rust metadata] [RUSTC=its compiler] [V=1]'
 
 .PHONY: demo
 demo: ## FULLNAT and TOA between two real web servers, each fact checked

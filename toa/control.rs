@@ -10,6 +10,7 @@ use crate::{
 };
 use kapi::{
     cursor::Cursor,
+    errno::eopnotsupp,
     genl::{
         self, Attrs, Does, Dump, Halt, Op, Policy, Refusal, Request, Right, Strictness, Writer,
     },
@@ -53,7 +54,6 @@ const fn operation(command: u8, right: Right) -> Op {
 }
 
 impl genl::Handler for Toa {
-    type Module = crate::Toa;
     const NAME: &'static str = toa::NAME;
     const VERSION: u8 = toa::VERSION;
     const POLICY: &'static [Policy] = &TOP;
@@ -72,12 +72,12 @@ impl genl::Handler for Toa {
             cmd::GET_STATS => request.reply(cmd::GET_STATS, |out| stats(&namespace, out)),
             cmd::GET_CONFIG => request.reply(cmd::GET_CONFIG, |out| config(&namespace, out)),
             cmd::SET_CONFIG => set_config(request, &namespace),
-            _ => Err(EOPNOTSUPP.into()),
+            _ => Err(eopnotsupp().into()),
         }
     }
 
     fn dumpit(_: &Request<'_>, _: &mut Cursor, _: &mut Dump<'_>) -> Result<(), Halt> {
-        Err(Refusal::from(EOPNOTSUPP).into())
+        Err(Refusal::from(eopnotsupp()).into())
     }
 }
 

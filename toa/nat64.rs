@@ -11,6 +11,7 @@
 use crate::{capture::Clients, counters::Counter, namespace::NAMESPACES};
 use core::net::IpAddr;
 use kapi::{
+    errno::{enoprotoopt, enotconn},
     rcu,
     sock::Sock,
     sockopt::{Buffer, SocketOption, Written},
@@ -26,13 +27,13 @@ impl SocketOption for Clients {
     fn get(&self, socket: &Sock, out: Buffer<'_>) -> Result<Written> {
         if !socket.is_tcp_or_mptcp() {
             // As without the module.
-            return Err(ENOPROTOOPT);
+            return Err(enoprotoopt());
         }
         if out.room() < Nat64Peer::MEANT {
             return Err(EINVAL);
         }
         if !socket.has_peer() {
-            return Err(ENOTCONN);
+            return Err(enotconn());
         }
         let client = self.nat64(socket)?;
         let written = out.write(&client.to_bytes())?;

@@ -28,6 +28,7 @@ use kapi::{
     accept::AcceptProbe,
     genl, //
     getname::PeerNames,
+    module,
     netns,
     rcu,
     sockopt,
@@ -67,7 +68,7 @@ struct Toa {
 
 impl kernel::Module for Toa {
     fn init(_: &'static ThisModule) -> Result<Self> {
-        let limit = module_parameters::max_connections.value();
+        let limit = module::parameter(module_parameters::max_connections.value());
         let clients = Arc::new(Clients(Table::new(limit)?), GFP_KERNEL)?;
         // The other way round than it ends: a socket that was learnt of is
         // always forgotten.

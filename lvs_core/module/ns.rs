@@ -23,6 +23,7 @@ use lvs_engine::{
     timeouts::Timeouts,
 };
 use lvs_kapi::{
+    errno::eopnotsupp,
     gfp::Gfp,
     lock::Mutex,
     net::Net,
@@ -165,7 +166,7 @@ impl Ns {
         if running.hooks(family).is_none() {
             let anchor = this.anchor.as_ref().ok_or(ConfigError::GoingAway)?;
             let hooks = packet::hooks(anchor, family, this.clone()).map_err(|error| {
-                if error == EOPNOTSUPP {
+                if error == eopnotsupp() {
                     ConfigError::Ipv6Fragments
                 } else {
                     ConfigError::NoMemory

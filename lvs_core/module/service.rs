@@ -7,7 +7,7 @@ use core::{
     net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
-use kernel::{prelude::*, static_lock_class, sync::Arc, ModuleMetadata};
+use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lvs_engine::{
     config::ConfigError,
     conn::Method,
@@ -133,8 +133,7 @@ impl Service {
         serial: u64,
         stats: Arc<Stats>,
     ) -> Result<Self, ConfigError> {
-        let module = Reference::take(&<crate::LocalModule as ModuleMetadata>::THIS_MODULE)
-            .ok_or(ConfigError::GoingAway)?;
+        let module = Reference::take().ok_or(ConfigError::GoingAway)?;
         Ok(Self {
             key,
             config: SpinLockBh::new(config, c"lvs_service", static_lock_class!()),

@@ -27,17 +27,10 @@ pub use message::{Dump, Halt, Writer};
 use crate::{bindings, cursor::Cursor, net::Net};
 use core::{ffi::c_int, ptr};
 use family::Tables;
-use kernel::{
-    error::to_result,
-    prelude::*,
-    ModuleMetadata, //
-};
+use kernel::{error::to_result, prelude::*};
 
 /// What a family does.
 pub trait Handler: Sized + 'static {
-    /// The module that this code is part of.
-    type Module: ModuleMetadata;
-
     /// Name of the family, at most 15 bytes.
     const NAME: &'static str;
 

@@ -14,6 +14,7 @@ use crate::{
     bindings,
     ftrace::{self, Entry, Purpose},
     sock::Sock,
+    srcu::Srcu,
 };
 use core::{
     net::{IpAddr, Ipv6Addr},
@@ -25,7 +26,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
-        Arc, Srcu,
+        Arc,
     },
 };
 use lvs_wire::addr::{AnyEndpoint, Endpoint, Family};
@@ -70,7 +71,7 @@ impl PeerNames {
     pub fn new(handler: Arc<dyn PeerName>) -> Result<Self> {
         let shared = KBox::pin_init(
             try_pin_init!(Shared {
-                calls <- kernel::new_srcu!("getname"),
+                calls <- Srcu::new(),
                 handler,
             }),
             GFP_KERNEL,

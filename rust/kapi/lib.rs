@@ -7,6 +7,10 @@
 //! nothing of load balancing: what it shares with the modules are packet
 //! formats ([`lvs_wire`]).
 //!
+//! What differs between the supported kernel series differs here and nowhere
+//! else, and is written so that it fits all of them rather than chosen by
+//! version: what one series lacks is bound or written here for all.
+//!
 //! # Context
 //!
 //! Each item says where it may be used: *may sleep* (process context), *any*
@@ -42,6 +46,7 @@ pub(crate) mod bindings {
 
 pub mod accept;
 pub mod cursor;
+pub mod errno;
 mod ftrace;
 pub mod genl;
 pub mod getname;
@@ -62,6 +67,7 @@ pub mod skb;
 pub mod slab;
 pub mod sock;
 pub mod sockopt;
+mod srcu;
 pub mod sysctl;
 pub mod time;
 pub mod tracepoint;

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! References to a module, which keep it from being unloaded.
+//! References to this module, which keep it from being unloaded.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
 use crate::bindings;
-use kernel::ThisModule;
+use core::borrow::Borrow;
 
-/// Keeps a module loaded.
+/// Keeps this module loaded.
 ///
 /// # Invariants
 ///
 /// A reference to the module is held.
-pub struct Reference(&'static ThisModule);
+pub struct Reference(());
 
 impl Reference {
     /// Takes a reference; `None` when the module is being unloaded. Any
     /// context.
-    pub fn take(module: &'static ThisModule) -> Option<Self> {
-        // SAFETY: A `ThisModule` is the module whose code is running.
-        let taken = unsafe { bindings::try_module_get(module.as_ptr()) };
+    pub fn take() -> Option<Self> {
+        // SAFETY: It is the module whose code is running.
+        let taken = unsafe { bindings::try_module_get(this()) };
         // INVARIANT: Taken above.
-        taken.then_some(Self(module))
+        taken.then_some(Self(()))
     }
 }
 
@@ -30,6 +30,18 @@ impl Drop for Reference {
         // SAFETY: A reference is held by the type invariant. The code that
         // runs now is called through something that keeps the module too: a
         // netlink family, a namespace's callbacks or a file's.
-        unsafe { bindings::module_put(self.0.as_ptr()) };
+        unsafe { bindings::module_put(this()) };
     }
+}
+
+/// The module that this is linked into.
+pub(crate) fn this() -> *mut bindings::module {
+    // SAFETY: No requirement.
+    unsafe { bindings::lvs_this_module() }
+}
+
+/// What `value()` of a module's parameter says: a reference in 7.2, a copy in
+/// 7.3.
+pub fn parameter<T: Copy>(value: impl Borrow<T>) -> T {
+    *value.borrow()
 }

@@ -99,7 +99,7 @@ impl File {
             bindings::proc_create_net_data(
                 F::NAME.as_char_ptr(),
                 F::MODE,
-                (*net.as_ptr()).proc_net,
+                bindings::lvs_proc_net(net.as_ptr()),
                 const { &Reader::<F>::OPERATIONS },
                 // CAST: A few dozen bytes.
                 const { size_of::<Position>() as c_uint },
@@ -118,7 +118,7 @@ impl File {
             bindings::proc_create_net_single(
                 F::NAME.as_char_ptr(),
                 F::MODE,
-                (*net.as_ptr()).proc_net,
+                bindings::lvs_proc_net(net.as_ptr()),
                 Some(show_single::<F>),
                 data,
             )

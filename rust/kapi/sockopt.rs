@@ -13,7 +13,7 @@
 //!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
-use crate::{bindings, ftrace, sock::Sock};
+use crate::{bindings, errno::enoprotoopt, ftrace, sock::Sock, srcu::Srcu};
 use core::{marker::PhantomData, mem::ManuallyDrop, pin::Pin, ptr};
 use kernel::{
     error::to_result,
@@ -21,7 +21,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
-        Arc, Srcu,
+        Arc,
     },
     types::Opaque,
     uaccess::{UserPtr, UserSlice},
@@ -110,7 +110,7 @@ impl Registration {
     pub fn new(number: u16, handler: Arc<dyn SocketOption>) -> Result<Self> {
         let shared = KBox::pin_init(
             try_pin_init!(Shared {
-                calls <- kernel::new_srcu!("sockopt"),
+                calls <- Srcu::new(),
                 handler,
             }),
             GFP_KERNEL,
@@ -185,7 +185,7 @@ unsafe extern "C" fn get(
     // SAFETY: Published before the ops were registered, and live until every
     // call that found the ops has gone (see `drop`).
     let Some(shared) = (unsafe { shared.as_ref() }) else {
-        return ENOPROTOOPT.to_errno();
+        return enoprotoopt().to_errno();
     };
     let call = shared.calls.read_lock();
     // SAFETY: By the caller's promise.

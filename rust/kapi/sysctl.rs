@@ -119,8 +119,9 @@ impl Table {
             }),
             GFP_KERNEL,
         )?;
-        let rows = KBox::new(entries.each_ref().map(row), GFP_KERNEL)?;
-        let first = rows.as_ptr();
+        let mut rows = KBox::new(entries.each_ref().map(row), GFP_KERNEL)?;
+        // 7.2 may take a right away from a row.
+        let first = rows.as_mut_ptr();
         let rows = KBox::new(Rows { rows, entries }, GFP_KERNEL)?;
         // SAFETY: Path and names are static; the rows, and the entries they
         // point at, are in boxes of their own that last until the header is

@@ -7,7 +7,7 @@
 
 # The real steps, with what earlier ones they need taken from the real cache.
 real_cache=$LVS_CACHE
-read -r release kdir image <<<"$("$LVS_BUILD/kernel")"
+read -r release kdir image _ <<<"$("$LVS_BUILD/kernel")"
 debs=$(ls -d "$real_cache"/debs/*"$release"*)
 root=$("$LVS_BUILD/root")
 

@@ -8,6 +8,11 @@ resolve=$LVS_BUILD/resolve
 answer=$("$resolve" 2>"$scratch/said")
 expect "the real archive has a supported kernel" has "$answer" '^[0-9.]+ [a-z-]+ [a-z]+ [^ ]+ [0-9.]+\+deb[0-9]+-cloud-amd64$'
 
+read -r _ _ _ _ first <<<"$answer"
+answer=$("$resolve" second 2>"$scratch/said")
+expect "... and a second one" has "$answer" '^[0-9.]+ [a-z-]+ [a-z]+ [^ ]+ [0-9.]+\+deb[0-9]+-cloud-amd64$'
+expect "... which is another, or it is said why not" test "${answer##* }" != "$first" -o -s "$scratch/said"
+
 answer=$(LVS_PIN=7.3.999-1 "$resolve" 2>"$scratch/said")
 expect "a version that never was: the newest of the series instead" has "$answer" '^7\.3 .* 7\.3\.[0-9]+\+deb[0-9]+-cloud-amd64$'
 expect_equal "... said in one line" 1 "$(wc -l <"$scratch/said")"
@@ -38,10 +43,22 @@ expect_equal "newest means 7.3.10, not 7.3.9, not 7.30, not rt, not one that lac
 expect_equal "a release asked for by name" "7.3 first trixie 7.3.9-1 7.3.9+deb13-cloud-amd64" "$("$resolve" 7.3.9+deb13-cloud-amd64)"
 if said=$("$resolve" 7.3.8+deb13-cloud-amd64 2>&1); then record "not ok" "a release that is not there is refused"
 else expect "a release that is not there is refused, with what there is" has "$said" 'no kernel 7\.3\.8.*it has: .*7\.3\.10'; fi
+expect_equal "a second kernel is of the next series" "7.2 second testing 7.2.12-1 7.2.12+deb14-cloud-amd64" "$("$resolve" second 2>"$scratch/said")"
+expect_equal "... about which there is nothing to say" "" "$(cat "$scratch/said")"
+mv "$scratch/second" "$scratch/away"; : >"$scratch/second"
+expect_equal "no next series: the newest other of the same" "7.3 first trixie 7.3.10-1 7.3.10+deb13-cloud-amd64" "$("$resolve" second 2>"$scratch/said")"
+expect "... said in a line" has "$(tail -n 1 "$scratch/said")" 'one supported series only: the second kernel is 7\.3\.10\+deb13-cloud-amd64, the newest other$'
+expect_equal "when the first is the newest, the one before it" "7.3 first trixie 7.3.9-1 7.3.9+deb13-cloud-amd64" "$(LVS_PIN=7.3.10-1 "$resolve" second 2>/dev/null)"
+mv "$scratch/first" "$scratch/all"; index first 7.3.4-1 7.3.4+deb13-cloud-amd64 7.3
+expect_equal "nothing else at all: the first one itself" "7.3 first trixie 7.3.4-1 7.3.4+deb13-cloud-amd64" "$("$resolve" second 2>"$scratch/said")"
+expect "... said in a line" has "$(tail -n 1 "$scratch/said")" 'the second kernel is 7\.3\.4\+deb13-cloud-amd64$'
+mv "$scratch/all" "$scratch/first"; mv "$scratch/away" "$scratch/second"
 
 : >"$scratch/first"
 expect_equal "a series that is gone: the next one" "7.2 second testing 7.2.12-1 7.2.12+deb14-cloud-amd64" "$("$resolve" 2>"$scratch/said")"
 expect "... said in one line" has "$(cat "$scratch/said")" 'no linux 7\.3 .*next supported series$'
+index second 7.2.20-1 7.2.20+deb14-cloud-amd64 7.2
+expect_equal "... and a second kernel is of that" "7.2 second testing 7.2.20-1 7.2.20+deb14-cloud-amd64" "$("$resolve" second 2>/dev/null)"
 : >"$scratch/second"
 if said=$("$resolve" 2>&1); then record "not ok" "no series at all is an error"
 else expect "no series at all is an error" has "$said" 'no kernel of any supported series'; fi

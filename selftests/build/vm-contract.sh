@@ -98,6 +98,32 @@ expect_equal "a hang ends at TIMEOUT" "$(printf 'waiting\nvm: exit 124')" "$(cat
 expect_equal "a kernel report fails a script that succeeded" "vm: exit 126" "$(cat report.out)"
 expect "the report is shown" has "$(cat report.err)" 'net/core/dev\.c:1'
 
+# --- several machines
+mkdir several
+cp -a "$LVS_TOP/selftests/lib" several/
+cat >lead.sh <<'S'
+. lib/all.sh; . lib/machines.sh
+mkdir -p "$TMP"; exec 3>&2
+machines_in
+in_ns two sh -c 'cat; echo "<4>WARNING: CPU: 0 PID: 1 at net/core/dev.c:2 x" >/dev/kmsg; exit 3' <<<"carried there and back"
+echo $?
+S
+# several_machines NAME PREFIX...
+several_machines() {
+    local name=$1 rc=0; shift
+    RUN=$scratch/lead.sh SHARE=$scratch/several TIMEOUT=200 "$@" "$LVS_TOP/selftests/vm/several" one two >"$name.out" 2>"$name.err" || rc=$?
+    echo "$rc" >"$name.rc"
+}
+several_machines both env
+expect_equal "several: streams and status of another machine; what its kernel reports fails the run" \
+    "$(printf 'carried there and back\n3\nvm: exit 126')" "$(cat both.out)"
+expect_equal "several: the status says so, too" 126 "$(cat both.rc)"
+expect "several: the report is shown" has "$(cat both.err)" 'net/core/dev\.c:2'
+# shellcheck disable=SC2016  # expanded in there
+several_machines none as_root unshare --mount sh -c 'mount -t tmpfs none /dev/net && exec "$0" "$@"'
+expect_equal "several: without /dev/net/tun nothing is booted" "vm: exit 2" "$(cat none.out)"
+expect "several: ... and that is said" has "$(cat none.err)" '^vm: nothing was booted: .*there is no /dev/net/tun$'
+
 # --- arguments
 echo true >true.sh
 for bad in RUN=missing.sh "RUN=$scratch/true.sh SHARE=missing" "RUN=$scratch/true.sh SMP=none"; do

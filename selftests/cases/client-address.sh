@@ -27,12 +27,6 @@ s2 $CLIENT" "$out"
     has "$(nginx_log s1)" "^$CLIENT:[0-9]+ /$"
 }
 
-# hello PORT [SOURCE PORT]: what a server of lib/echo.py says about who calls.
-hello() { in_ns client python3 -ISc "
-import socket
-s = socket.create_connection(('$VIP', $1), 20, ('$CLIENT', ${2:-0}))
-print(s.makefile().readline(), end='')"; }
-
 test_getpeername_has_the_port_too_and_getsockname_is_unchanged() {
     has "$(hello 7000 45001)" "^s[12] $CLIENT 45001 ($S1|$S2) 7000$"
 }

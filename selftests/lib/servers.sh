@@ -45,9 +45,9 @@ get() { in_ns client curl -sS --max-time 20 "$@" "http://$vip/"; }
 
 # background NS NAME COMMAND...: runs it in the namespace with its output in $TMP/NAME.log; its pid is in $TMP/NAME.pid.
 background() {
-    local ns=$1 name=$2; shift 2
+    local name=$2 INTO; into "$1"; shift 2
     # Not in_ns: a function in the background is a shell, and the pid would be that one's.
-    nsenter --net="/run/netns/$ns" setsid "$@" >"$TMP/$name.log" 2>&1 </dev/null 3>&- &
+    setsid "${INTO[@]}" "$@" >"$TMP/$name.log" 2>&1 </dev/null 3>&- &
     printf '%s' $! >"$TMP/$name.pid"
 }
 pid_of() { cat "$TMP/$1.pid"; }
@@ -70,6 +70,12 @@ echo_tcp() {
     background "$1" "tcp-$1-$2" python3 -IS "$LIB/echo.py" tcp "$2" "$1" ${3:+"$3"}
     wait_for listens "$1" tcp "$2"
 }
+
+# hello PORT [SOURCE PORT]: what a server of lib/echo.py behind the VIP says about who calls.
+hello() { in_ns client python3 -ISc "
+import socket
+s = socket.create_connection(('$VIP', $1), 20, ('$CLIENT', ${2:-0}))
+print(s.makefile().readline(), end='')"; }
 
 # traffic: from now on the client asks the VIP again and again, in both families (lib/traffic.py). The facts below are about
 # requests that began at a time (now_ms) or later.

@@ -34,11 +34,14 @@ family() {
 }
 family v4
 
-# in_ns NS COMMAND...: not `ip netns exec`, which mounts a /sys for each command.
-in_ns() { local ns=$1; shift; nsenter --net="/run/netns/$ns" "$@"; }
+# in_ns NS COMMAND...
+in_ns() { local INTO; into "$1"; shift; "${INTO[@]}" "$@"; }
+
+# into NS: INTO is what to write before a command that is to run there. Not `ip netns exec`, which mounts a /sys for each.
+into() { INTO=(nsenter --net="/run/netns/$1"); }
 
 # batch NS: `ip` commands from stdin, in one process: under emulation each process costs tens of milliseconds.
-batch() { ip -n "$1" -batch -; }
+batch() { in_ns "$1" ip -batch -; }
 
 # ns_add NAME...
 ns_add() { printf 'netns add %s\n' "$@" | ip -batch -; }
@@ -52,7 +55,7 @@ six() { local a=${1%/*}; a=${a#10.}; printf 'fd00:%s/64 nodad' "${a/.0./::}"; }
 link() {
     batch "$1" <<IP
 link set lo up
-link add $2 type veth peer name $5 netns $4
+link add $2 type veth peer name $5 netns ${4##*/}
 addr add $3 dev $2
 addr add $(six "$3") dev $2
 link set $2 up
@@ -66,7 +69,7 @@ IP
 }
 
 # mtu_of NS ADDRESS: what NS has learnt of the path there; nothing if it has learnt nothing.
-mtu_of() { ip -n "$1" route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
+mtu_of() { in_ns "$1" ip route get "$2" | sed -n 's/.* mtu \([0-9]*\).*/\1/p'; }
 
 forwarding() { in_ns "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'; }
 

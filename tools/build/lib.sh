@@ -127,3 +127,9 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
     else unshare --user --map-auto --map-root-user -- "$@"; fi
 }
+
+# into_network PID: the words that run a command in the network namespace of that process, a line each.
+into_network() {
+    printf '%s\n' nsenter --target "$1" --net
+    [ "$(id -u)" = 0 ] || printf '%s\n' --user --preserve-credentials
+}

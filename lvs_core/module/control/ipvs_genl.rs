@@ -24,6 +24,7 @@ use lvs_engine::{
 };
 use lvs_kapi::{
     cursor::Cursor,
+    errno::eopnotsupp,
     genl::{Does, Dump, Halt, Handler, Op, Policy, Refusal, Request, Right, Strictness},
     rcu::ReadLock, //
 };
@@ -43,8 +44,6 @@ const fn op(command: u8, does: Does) -> Op {
 }
 
 impl Handler for Ipvs {
-    type Module = crate::LocalModule;
-
     const NAME: &'static str = ipvs::NAME;
     const VERSION: u8 = ipvs::VERSION;
     const STRICT_FROM: u8 = cmd::FLUSH + 1;
@@ -94,7 +93,7 @@ impl Handler for Ipvs {
                 ns.flush();
                 Ok(())
             }
-            _ => Err(EOPNOTSUPP.into()),
+            _ => Err(eopnotsupp().into()),
         }
     }
 

@@ -15,6 +15,7 @@ use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{config::ConfigError, service::ServiceKey};
 use lvs_kapi::{
     cursor::Cursor,
+    errno::eopnotsupp,
     genl::{Does, Dump, Halt, Handler, Op, Policy, Refusal, Request, Right, Strictness},
 };
 use lvs_wire::netlink::lvs::{self, cmd, svc_flags};
@@ -31,8 +32,6 @@ const fn op(command: u8, does: Does, right: Right) -> Op {
 }
 
 impl Handler for Lvs {
-    type Module = crate::LocalModule;
-
     const NAME: &'static str = lvs::NAME;
     const VERSION: u8 = lvs::VERSION;
 
@@ -78,7 +77,7 @@ impl Handler for Lvs {
             }
             cmd::GET_DROPS => request.reply(cmd::GET_DROPS, |out| lvs_reply::drops(ns, out)),
             cmd::GET_EVENTS => request.reply(cmd::GET_EVENTS, |out| lvs_reply::events(ns, out)),
-            _ => Err(EOPNOTSUPP.into()),
+            _ => Err(eopnotsupp().into()),
         }
     }
 
@@ -92,7 +91,7 @@ impl Handler for Lvs {
                 let filter = parse::lvs_filter(request)?;
                 lvs_reply::conns(ns, &filter, cursor, out)
             }
-            _ => Err(Refusal::from(EOPNOTSUPP).into()),
+            _ => Err(Refusal::from(eopnotsupp()).into()),
         }
     }
 }

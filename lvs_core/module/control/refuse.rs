@@ -6,7 +6,10 @@
 use core::ffi::CStr;
 use kernel::prelude::*;
 use lvs_engine::config::{ConfigError, Errno, Unsupported};
-use lvs_kapi::genl::Refusal;
+use lvs_kapi::{
+    errno::{eaddrinuse, eafnosupport, enoprotoopt, eopnotsupp},
+    genl::Refusal,
+};
 
 /// What the sender of a request is told.
 pub(super) fn refusal(error: ConfigError) -> Refusal {
@@ -26,14 +29,14 @@ pub(super) fn no_state() -> Refusal {
 fn number(errno: Errno) -> Error {
     match errno {
         Errno::Inval => EINVAL,
-        Errno::AfNoSupport => EAFNOSUPPORT,
+        Errno::AfNoSupport => eafnosupport(),
         Errno::Srch => ESRCH,
         Errno::Exist => EEXIST,
         Errno::NoEnt => ENOENT,
         Errno::Range => ERANGE,
-        Errno::OpNotSupp => EOPNOTSUPP,
-        Errno::NoProtoOpt => ENOPROTOOPT,
-        Errno::AddrInUse => EADDRINUSE,
+        Errno::OpNotSupp => eopnotsupp(),
+        Errno::NoProtoOpt => enoprotoopt(),
+        Errno::AddrInUse => eaddrinuse(),
         Errno::NoMem => ENOMEM,
     }
 }

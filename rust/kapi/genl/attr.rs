@@ -6,6 +6,7 @@ use crate::bindings;
 use core::{
     ffi::c_int,
     marker::PhantomData,
+    mem::zeroed,
     ptr, //
 };
 use kernel::{error::to_result, prelude::*};
@@ -43,7 +44,6 @@ impl Strictness {
 
 /// What one attribute must look like.
 #[repr(transparent)]
-#[derive(Clone, Copy)]
 pub struct Policy(bindings::nla_policy);
 
 // SAFETY: Plain data; the pointer is null.
@@ -78,7 +78,8 @@ impl Policy {
     }
 
     const fn of(kind: u32, len: u16) -> Self {
-        let mut policy: bindings::nla_policy = pin_init::zeroed();
+        // SAFETY: Numbers and pointers, for which zeroes are values.
+        let mut policy: bindings::nla_policy = unsafe { zeroed() };
         // CAST: The kinds are numbers below 32.
         policy.type_ = kind as u8;
         policy.len = len;

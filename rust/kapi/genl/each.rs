@@ -16,7 +16,8 @@ impl<'a> Request<'a> {
             // Without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
             let kind = u16::from_ne_bytes([*c, *d]) & 0x3fff;
             let payload = rest.get(HEADER..len)?;
-            rest = rest.get(len.next_multiple_of(HEADER)..).unwrap_or_default();
+            let end = len.checked_next_multiple_of(HEADER).unwrap_or(len);
+            rest = rest.get(end..).unwrap_or_default();
             if kind == number {
                 return Some(Attr { payload });
             }

@@ -16,17 +16,16 @@ use super::{
     Writer,
     MAX_ATTRS, //
 };
-use crate::{bindings, cursor::Cursor, net::Net};
+use crate::{bindings, cursor::Cursor, module, net::Net};
 use core::{
     ffi::{c_int, c_uint},
     marker::PhantomData,
-    mem::size_of, //
+    mem::{size_of, zeroed}, //
 };
 use kernel::{
     error::to_result,
     prelude::*,
-    types::Opaque,
-    ModuleMetadata, //
+    types::Opaque, //
 };
 
 /// A family; to be a static.
@@ -47,7 +46,8 @@ impl<H: Handler> Default for Family<H> {
 impl<H: Handler> Family<H> {
     /// The family of `H`. Does not compile when a name or a table is too long.
     pub const fn new() -> Self {
-        let mut family: bindings::genl_family = pin_init::zeroed();
+        // SAFETY: Numbers and pointers, for which zeroes are values.
+        let mut family: bindings::genl_family = unsafe { zeroed() };
         family.name = name::<16>(H::NAME);
         family.version = H::VERSION as c_uint;
         family.maxattr = Tables::<H>::MAX_ATTR as c_uint;
@@ -58,7 +58,6 @@ impl<H: Handler> Family<H> {
         family.ops = Tables::<H>::OPS.as_ptr();
         family.n_mcgrps = H::GROUPS.len() as u8;
         family.mcgrps = Tables::<H>::GROUPS.as_ptr();
-        family.module = <H::Module as ModuleMetadata>::THIS_MODULE.as_ptr();
         Self {
             family: Opaque::new(family),
             handler: PhantomData,
@@ -71,9 +70,14 @@ impl<H: Handler> Family<H> {
     ///
     /// `EEXIST` when there is a family of that name, `ENOMEM`.
     pub fn register(&'static self) -> Result<Registration<H>> {
+        let family = self.family.get();
+        let module = module::this();
+        // SAFETY: Nobody else writes to it before it is known, and to say the
+        // same once more does no harm.
+        unsafe { (*family).module = module };
         // SAFETY: The family and all that it points at are static, so that a
         // listing that goes on after the family is gone finds it.
-        to_result(unsafe { bindings::genl_register_family(self.family.get()) })?;
+        to_result(unsafe { bindings::genl_register_family(family) })?;
         Ok(Registration(self))
     }
 }
@@ -130,7 +134,7 @@ impl<H: Handler> Drop for Registration<H> {
 }
 
 /// `netnsok` and `parallel_ops`, the first two bits of the byte.
-const fn flags() -> ::kernel::bindings::__BindgenBitfieldUnit<[u8; 1]> {
+const fn flags() -> bindings::__BindgenBitfieldUnit<[u8; 1]> {
     // SAFETY: The type is a byte.
     unsafe { core::mem::transmute(0b11_u8) }
 }
@@ -165,7 +169,8 @@ impl<H: Handler> Tables<H> {
 
     const OPS: &'static [bindings::genl_ops; MAX_OPS] = &{
         assert!(H::OPS.len() <= MAX_OPS, "too many operations");
-        let mut ops = [pin_init::zeroed::<bindings::genl_ops>(); MAX_OPS];
+        // SAFETY: Numbers and pointers, for which zeroes are values.
+        let mut ops = [const { unsafe { zeroed::<bindings::genl_ops>() } }; MAX_OPS];
         let mut at = 0;
         while at < H::OPS.len() {
             ops[at] = operation::<H>(H::OPS[at]);
@@ -176,7 +181,9 @@ impl<H: Handler> Tables<H> {
 
     const GROUPS: &'static [bindings::genl_multicast_group; MAX_GROUPS] = &{
         assert!(H::GROUPS.len() <= MAX_GROUPS, "too many groups");
-        let mut groups = [pin_init::zeroed::<bindings::genl_multicast_group>(); MAX_GROUPS];
+        // SAFETY: Numbers, for which zeroes are values.
+        let mut groups =
+            [const { unsafe { zeroed::<bindings::genl_multicast_group>() } }; MAX_GROUPS];
         let mut at = 0;
         while at < H::GROUPS.len() {
             groups[at].name = name::<16>(H::GROUPS[at]);
@@ -187,7 +194,8 @@ impl<H: Handler> Tables<H> {
 }
 
 const fn operation<H: Handler>(op: Op) -> bindings::genl_ops {
-    let mut c: bindings::genl_ops = pin_init::zeroed();
+    // SAFETY: Numbers and pointers, for which zeroes are values.
+    let mut c: bindings::genl_ops = unsafe { zeroed() };
     c.cmd = op.command;
     c.validate = match op.strictness {
         Strictness::Strict => 0,

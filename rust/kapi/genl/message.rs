@@ -240,9 +240,9 @@ fn put(
     let filled = fill(writer);
     match filled {
         // SAFETY: The header was put into this buffer above.
-        Ok(()) => unsafe { bindings::genlmsg_end(writer.skb, header.as_ptr()) },
+        Ok(()) => unsafe { bindings::lvs_genlmsg_end(writer.skb, header.as_ptr()) },
         // SAFETY: As above.
-        Err(_) => unsafe { bindings::genlmsg_cancel(writer.skb, header.as_ptr()) },
+        Err(_) => unsafe { bindings::lvs_genlmsg_cancel(writer.skb, header.as_ptr()) },
     }
     filled
 }
@@ -257,7 +257,7 @@ pub(super) struct Message(NonNull<bindings::sk_buff>);
 impl Message {
     fn new(size: usize) -> Result<Self> {
         // SAFETY: No requirement; we may sleep.
-        let skb = unsafe { bindings::genlmsg_new(size, bindings::GFP_KERNEL) };
+        let skb = unsafe { bindings::lvs_genlmsg_new(size) };
         // INVARIANT: Allocated above.
         Ok(Self(NonNull::new(skb).ok_or(ENOMEM)?))
     }
@@ -271,7 +271,7 @@ impl Message {
 impl Drop for Message {
     fn drop(&mut self) {
         // SAFETY: Live and ours by the type invariant.
-        unsafe { bindings::nlmsg_free(self.0.as_ptr()) };
+        unsafe { bindings::lvs_nlmsg_free(self.0.as_ptr()) };
     }
 }
 
@@ -281,7 +281,7 @@ pub(super) fn build(
     command: u8,
     fill: &mut dyn FnMut(&mut Writer<'_>) -> Result,
 ) -> Result<Message> {
-    const SIZES: [usize; 3] = [bindings::GENLMSG_DEFAULT_SIZE, 16 << 10, 60 << 10];
+    const SIZES: [usize; 3] = [bindings::LVS_GENLMSG_DEFAULT_SIZE, 16 << 10, 60 << 10];
     for size in SIZES {
         let message = Message::new(size)?;
         // INVARIANT: The buffer lives as long as `message`, which is ours.

@@ -3,6 +3,31 @@
 
 #include <net/netns/generic.h>
 
+struct module *lvs_this_module(void)
+{
+	return THIS_MODULE;
+}
+
+int lvs_init_srcu_struct(struct srcu_struct *srcu)
+{
+	return init_srcu_struct(srcu);
+}
+
+int lvs_srcu_read_lock(struct srcu_struct *srcu)
+{
+	return srcu_read_lock(srcu);
+}
+
+void lvs_srcu_read_unlock(struct srcu_struct *srcu, int index)
+{
+	srcu_read_unlock(srcu, index);
+}
+
+struct proc_dir_entry *lvs_proc_net(const struct net *net)
+{
+	return net->proc_net;
+}
+
 void *lvs_net_generic(const struct net *net, unsigned int id)
 {
 	return net_generic(net, id);
@@ -25,6 +50,26 @@ struct net *lvs_dev_net(const struct net_device *dev)
 int lvs_dev_ifindex(const struct net_device *dev)
 {
 	return READ_ONCE(dev->ifindex);
+}
+
+struct sk_buff *lvs_genlmsg_new(size_t payload)
+{
+	return genlmsg_new(payload, GFP_KERNEL);
+}
+
+void lvs_genlmsg_end(struct sk_buff *skb, void *header)
+{
+	genlmsg_end(skb, header);
+}
+
+void lvs_genlmsg_cancel(struct sk_buff *skb, void *header)
+{
+	genlmsg_cancel(skb, header);
+}
+
+void lvs_nlmsg_free(struct sk_buff *skb)
+{
+	nlmsg_free(skb);
 }
 
 struct nlattr *lvs_nla_nest_start(struct sk_buff *skb, int attrtype)
