@@ -3,6 +3,7 @@
 # checksums, and what its sender is told. The kernel's own ip_vs does the same, and is asked first.
 # suite: methods
 import os
+import socket
 import struct
 import sys
 
@@ -340,6 +341,19 @@ def test_a_datagram_without_a_checksum_stays_so(director):
             return
         answer(cell, got, b"reply", checksum=0)
         same(makes_one, cell.w.client.recv().l4.checksum != 0, "a checksum of the reply")
+    each(director, fact)
+
+
+def test_a_recorded_route_is_in_the_checksum(director):
+    """The stack writes the address that was asked into the option before the packet is ours."""
+    def fact(cell):
+        if cell.w.is_v6:
+            return
+        sent = request(cell, 3013, options=b"\x07\x07\x04" + bytes(5))
+        cell.w.client.send(sent)
+        got = wanted(cell, sent)
+        same([], got.problems)
+        same(b"\x07\x07\x08" + socket.inet_aton(cell.w.vip) + b"\0", got.options)
     each(director, fact)
 
 
