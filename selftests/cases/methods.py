@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
 from packet import Tcp, Udp, checksum, fragments
-from wire import BOTH, V4, finished
+from wire import BOTH, V4, drops, finished
 
 GUE_PORT = 6080
 WRAPPINGS = {
@@ -316,6 +316,22 @@ def test_a_datagram_in_fragments_arrives(director):
         got = cut_and_gathered(cell, request(cell, 3006, data, ident=0x1234 + cell.port))
         assert got.l4.payload == data, f"{len(got.l4.payload)} bytes came"
     each(director, fact)
+
+
+def test_what_no_outer_header_can_say_the_length_of_is_dropped(director):
+    def fact(cell):
+        # An IPv6 header does not count itself.
+        if not cell.tunnel or cell.w.is_v6 or cell.name == "ipip in v6":
+            return
+        before = drops("too_long")
+        for part in fragments(request(cell, 3014, bytes(65535 - 20 - 8), ident=0x3456), 1480):
+            cell.w.client.send(part)
+        sent = request(cell, 3014)
+        cell.w.client.send(sent)
+        wanted(cell, sent)
+        same(before + 1, drops("too_long"))
+    if director.module == "lvs":
+        each(director, fact)
 
 
 def test_a_segment_in_fragments_arrives(director):
