@@ -3,13 +3,14 @@
 # checksums, and what its sender is told. The kernel's own ip_vs does the same, and is asked first.
 # suite: methods
 import os
+import socket
 import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
 from packet import Tcp, Udp, checksum, fragments
-from wire import BOTH, V4, finished
+from wire import BOTH, V4, drops, finished
 
 GUE_PORT = 6080
 WRAPPINGS = {
@@ -317,6 +318,22 @@ def test_a_datagram_in_fragments_arrives(director):
     each(director, fact)
 
 
+def test_what_no_outer_header_can_say_the_length_of_is_dropped(director):
+    def fact(cell):
+        # An IPv6 header does not count itself.
+        if not cell.tunnel or cell.w.is_v6 or cell.name == "ipip in v6":
+            return
+        before = drops("too_long")
+        for part in fragments(request(cell, 3014, bytes(65535 - 20 - 8), ident=0x3456), 1480):
+            cell.w.client.send(part)
+        sent = request(cell, 3014)
+        cell.w.client.send(sent)
+        wanted(cell, sent)
+        same(before + 1, drops("too_long"))
+    if director.module == "lvs":
+        each(director, fact)
+
+
 def test_a_segment_in_fragments_arrives(director):
     def fact(cell):
         data = bytes(i % 251 for i in range(4000))
@@ -340,6 +357,19 @@ def test_a_datagram_without_a_checksum_stays_so(director):
             return
         answer(cell, got, b"reply", checksum=0)
         same(makes_one, cell.w.client.recv().l4.checksum != 0, "a checksum of the reply")
+    each(director, fact)
+
+
+def test_a_recorded_route_is_in_the_checksum(director):
+    """The stack writes the address that was asked into the option before the packet is ours."""
+    def fact(cell):
+        if cell.w.is_v6:
+            return
+        sent = request(cell, 3013, options=b"\x07\x07\x04" + bytes(5))
+        cell.w.client.send(sent)
+        got = wanted(cell, sent)
+        same([], got.problems)
+        same(b"\x07\x07\x08" + socket.inet_aton(cell.w.vip) + b"\0", got.options)
     each(director, fact)
 
 

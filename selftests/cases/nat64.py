@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
-from packet import NOP, SACK_PERMITTED, Packet, Tcp, Udp, fragments, mss, sack, timestamps, toa, wscale
+from packet import NOP, SACK_PERMITTED, Packet, Tcp, Udp, checksum, fragments, mss, pseudo, sack, timestamps, toa, wscale
 from packet6 import DESTINATION, HOP_BY_HOP, PADDING, ROUTING, Packet6
 from wire import V4, V6, drops
 from wire64 import W, Flow64, answer, answered, asked, nat64
@@ -266,6 +266,17 @@ def test_a_datagram_in_pieces_without_a_checksum_gets_one():
             W.server.send(part)
         got, _ = gather(W.client)
         same(BIG[:n], got.l4.payload)
+
+
+def test_what_is_behind_a_datagram_is_not_in_its_checksum():
+    """The rest that the datagram's own length leaves of the packet is options (RFC 9868)."""
+    seen = asked(20219)
+    for rest in (b"", b"\1", b"\1\2\3\4"):
+        datagram = struct.pack("!HHHH", 5000, seen.l4.sport, 8 + 4, 0) + b"pong"
+        W.server.send(Packet(W.s1, seen.src, datagram + rest, proto=17))
+        back = W.client.recv(lambda p: p.proto == 17 and p.l4.sport == 5000, sound=False)
+        covered = back.raw[40:40 + 12]
+        same((12 + len(rest), 0), (len(back.raw) - 40, checksum(pseudo(back.src, back.dst, 17, 12) + covered)))
 
 
 def test_a_checksum_never_comes_out_as_none():

@@ -100,7 +100,7 @@ counted! {
             "A server behind NAT replied to a connection that is not there and was told so (nat_icmp_send).";
         /// Too long.
         TooLong = "too_long",
-            "The packet would pass 65535 bytes after it was rewritten.";
+            "The packet would pass 65535 bytes after it was rewritten or wrapped.";
     }
 }
 

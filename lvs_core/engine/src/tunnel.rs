@@ -134,6 +134,25 @@ impl Tunnel {
             Self::Gre { checksum: true } => 8,
         })
     }
+
+    /// Whether the outer headers can say how long they and a packet of `len`
+    /// bytes are.
+    ///
+    /// ```
+    /// # use lvs_engine::tunnel::Tunnel;
+    /// # use lvs_wire::addr::Family;
+    /// assert!(Tunnel::Ipip.holds(Family::V4, 65_515));
+    /// assert!(!Tunnel::Ipip.holds(Family::V4, 65_516));
+    /// ```
+    #[must_use]
+    pub const fn holds(self, outer: Family, len: u32) -> bool {
+        let most = match outer {
+            Family::V4 => 65_535,
+            // It does not count its own header.
+            Family::V6 => 40 + 65_535,
+        };
+        len.saturating_add(self.overhead(outer)) <= most
+    }
 }
 
 const fn gue(port: u16, checksum: GueChecksum) -> Tunnel {
@@ -172,6 +191,19 @@ mod tests {
         ] {
             assert_eq!(tunnel.overhead(Family::V4), 20 + more);
             assert_eq!(tunnel.overhead(Family::V6), 40 + more);
+        }
+    }
+
+    #[test]
+    fn the_longest_packet_fills_the_field_of_the_outer_header() {
+        for (outer, header) in [(Family::V4, 0), (Family::V6, 40)] {
+            for (kind, flags) in [(0, 0), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1)] {
+                let tunnel = Tunnel::new(kind, 1, flags).unwrap();
+                let longest = header + 65_535 - tunnel.overhead(outer);
+                assert!(tunnel.holds(outer, longest));
+                assert!(!tunnel.holds(outer, longest + 1));
+                assert!(!tunnel.holds(outer, u32::MAX));
+            }
         }
     }
 

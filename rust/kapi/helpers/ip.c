@@ -337,10 +337,10 @@ void lvs_skb_family_changed(struct sk_buff *skb, u16 family, u16 fragment)
 	lvs_skb_gso_changed(skb);
 }
 
-/* The sum of everything from an offset on: 16 bits, not complemented. */
-u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset)
+/* The sum of so many bytes from an even offset on, which are there: 16 bits, not complemented. */
+u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len)
 {
-	__wsum sum = skb_checksum(skb, offset, skb->len - offset, 0);
+	__wsum sum = skb_checksum(skb, offset, len, 0);
 
 	return ntohs((__force __be16)(u16)~csum_fold(sum));
 }

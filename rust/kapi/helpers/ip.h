@@ -49,7 +49,7 @@ void lvs_skb_answer(struct sk_buff *skb, u16 family, enum lvs_answer answer, u32
 void lvs_learn_mtu(struct net *net, struct sk_buff *skb, u16 family, unsigned int offset,
 		   u8 protocol, u32 mtu);
 void lvs_skb_family_changed(struct sk_buff *skb, u16 family, u16 fragment);
-u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset);
+u32 lvs_skb_sum(const struct sk_buff *skb, unsigned int offset, unsigned int len);
 bool lvs_skb_cut(struct sk_buff *skb, unsigned int len);
 void lvs_send(struct net *net, struct sk_buff *skb, u16 family, struct dst_entry *dst);
 

@@ -150,6 +150,11 @@ bool lvs_skb_wrap(struct net *net, struct sk_buff *skb, const struct dst_entry *
 		return false;
 	/* What was measured of the packet is of the one inside from here on. */
 	skb_reset_network_header(skb);
+	/* What the stack has written into options is not in the checksum, which it
+	 * has found right before. Outer headers get theirs when they are sent.
+	 */
+	if (outer->inner_family == AF_INET && ip_hdr(skb)->ihl > 5)
+		ip_send_check(ip_hdr(skb));
 	if (iptunnel_handle_offloads(skb, gso_type(skb, outer)))
 		return false;
 	skb->transport_header = skb->network_header;

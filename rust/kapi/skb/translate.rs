@@ -10,11 +10,13 @@ use lvs_wire::{
     csum::Sum,
     ip::Network,
     rewrite::{
+        self,
         icmp::ErrorPlan,
         options::ToaOutcome,
         translate::{self, icmp, Extra},
         Place, Plan, Transport,
     },
+    udp,
 };
 
 impl Packet {
@@ -183,11 +185,14 @@ impl Packet {
     fn finish_udp<A: Network>(&mut self, plan: &Plan<A>) -> Result<(), RewriteError> {
         // CAST: 40 at most.
         let (l4, payload) = (A::HEADER_LEN as u32, A::HEADER_LEN as u32 + 8);
-        if self.len() < payload {
-            return Err(Unavailable.into());
-        }
-        // SAFETY: Owned; the offset is inside the packet.
-        let sum = unsafe { bindings::lvs_skb_sum(self.as_ptr(), payload) };
+        let rest = self.len().checked_sub(payload).ok_or(Unavailable)?;
+        let header = self.pull(payload)?.get(l4 as usize..);
+        let header = udp::Header::parse(header.ok_or(Unavailable)?);
+        let stated = header.map_err(|_| rewrite::Error::Truncated)?.len();
+        // What is behind the end that it states (RFC 9868) is not covered.
+        let len = u32::from(stated).saturating_sub(8).min(rest);
+        // SAFETY: Owned; offset and length are inside the packet.
+        let sum = unsafe { bindings::lvs_skb_sum(self.as_ptr(), payload, len) };
         // CAST: It is folded.
         let sum = Sum::ZERO.add_u16(sum as u16);
         let header = self.writable(payload)?.get_mut(l4 as usize..);

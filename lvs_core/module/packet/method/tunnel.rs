@@ -72,6 +72,10 @@ fn wrap<A: Family, S: Family, B: Family>(
     };
     let hop = job.place.hop();
     job.check(hop, room, 0)?;
+    // The segments of a GSO packet get headers of their own.
+    if !job.traits.is_gso() && !tunnel.holds(B::FAMILY, job.packet.len()) {
+        return Err(DropReason::TooLong);
+    }
     let no_memory = |_| DropReason::NoMemory;
     job.packet.cross::<A>(hop).map_err(no_memory)?;
     let outer = Outer {
