@@ -50,7 +50,11 @@ impl Weather {
             loss: rng.range(0, 600) as u32,
             double: rng.range(0, 400) as u32,
             reorder: rng.range(0, 1000) as u32,
-            damage: rng.range(0, 150) as u32,
+            damage: if rng.chance(5000) {
+                0
+            } else {
+                rng.range(1, 150) as u32
+            },
             told: rng.range(0, 5000) as u32,
             delay_us: rng.range(200, 20_000),
         }

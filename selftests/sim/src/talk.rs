@@ -191,6 +191,17 @@ impl Talk {
         self.mishaps.is_empty()
     }
 
+    /// Whether neither silence nor loss explains it if this is cut off now.
+    pub(crate) fn goes_on(&self) -> bool {
+        use Ending::{BothFin, ClientFin, ClientRst, ClientRstEarly, ServerFin, ServerRst, SynRst};
+        let talks = matches!(
+            self.ending,
+            ClientFin | ServerFin | BothFin | ClientRst | ClientRstEarly | ServerRst | SynRst
+        );
+        let clear = self.is_untroubled() && self.lost == 0;
+        self.is_tcp && talks && clear && self.outcome.is_none()
+    }
+
     /// What the client says in all.
     pub(crate) fn requests(&self) -> u64 {
         self.request * self.rounds

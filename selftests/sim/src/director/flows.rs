@@ -193,6 +193,7 @@ impl<C: Address, S: Address> Flows<C, S> {
         director.note(Note::Stepped {
             serial: entry.serial,
             dir: segment.dir,
+            met: old.state.tcp(),
         });
         let Some(new) = step.next else {
             return old;

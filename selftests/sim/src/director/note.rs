@@ -6,6 +6,7 @@ use crate::inet::End;
 use lvs_engine::{
     conn::{Dir, Method, Snapshot},
     drop_reason::DropReason,
+    tcp::TcpState,
 };
 
 /// How a connection left the table.
@@ -49,6 +50,8 @@ pub(crate) enum Note {
     Stepped {
         serial: u64,
         dir: Dir,
+        /// The state that it met.
+        met: TcpState,
     },
     /// The packet goes on as another one.
     Forwarded {
@@ -84,6 +87,21 @@ pub(crate) enum Note {
 }
 
 impl Note {
+    /// The connection that it is about.
+    pub(crate) fn serial(&self) -> Option<u64> {
+        use Note::{Ended, Forwarded, Lingers, Made, Opened, Stepped, Translated};
+        match self {
+            Opened(opened) => Some(opened.serial),
+            Stepped { serial, .. }
+            | Forwarded { serial, .. }
+            | Translated { serial, .. }
+            | Made { serial, .. }
+            | Lingers { serial }
+            | Ended { serial, .. } => Some(*serial),
+            _ => None,
+        }
+    }
+
     /// Whether it says what has become of a packet.
     pub(crate) fn is_an_end(&self) -> bool {
         use Note::{Dropped, Forwarded, Made, Passed, Translated};

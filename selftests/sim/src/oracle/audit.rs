@@ -30,7 +30,7 @@ impl Book {
                     "{opened:?} in {state:?} lives {silent} ms in silence"
                 ));
             }
-            if record.is_reset && snapshot.state.tcp() == TcpState::Established && !record.damaged {
+            if record.is_reset && snapshot.state.tcp() == TcpState::Established && !record.is_odd {
                 faults.push(format!("{opened:?} is established after a RST"));
             }
             let (total, active) = dests.entry(opened.dest).or_default();

@@ -5,7 +5,7 @@
 
 use crate::{
     director::Opened,
-    inet::{self, Check, End, Tcp, View, ACK, FIN, RST, SYN},
+    inet::{self, Check, End, Tcp, View, ACK, RST, SYN},
 };
 use lvs_engine::conn::{Dir, Method};
 
@@ -218,17 +218,6 @@ pub(crate) fn answers(isn: u32, view: &View) -> bool {
     !view.payload.is_empty() || (tcp.flags & ACK != 0 && past > 0)
 }
 
-/// The number behind a segment.
-pub(crate) fn end_of(view: &View) -> Option<u32> {
-    let tcp = view.tcp()?;
-    let flags = u32::from(tcp.flags & SYN != 0) + u32::from(tcp.flags & FIN != 0);
-    Some(
-        tcp.seq
-            .wrapping_add(view.payload.len() as u32)
-            .wrapping_add(flags),
-    )
-}
-
 /// Whether an ICMP error is what one about a packet of the connection becomes.
 pub(crate) fn translated(known: &Known<'_>, dir: Dir, before: &View, after: &[u8]) -> Verdict {
     let after = View::read(after).map_err(|why| format!("an error leaves with {why}"))?;
@@ -301,13 +290,13 @@ pub(crate) fn embedded(icmp: &[u8]) -> Option<Embedded> {
 const STALE: u32 = 200_000;
 
 /// Whether a packet that the director made itself is sound, for an end of the
-/// connection, and has the numbers of that end: `numbers`, if they are known,
-/// are behind the last that was sent to the client and to the server.
+/// connection, and has about the number that this end expects: `numbers`, of
+/// client and server, if they are known.
 pub(crate) fn made(conn: &Opened, numbers: (Option<u32>, Option<u32>), bytes: &[u8]) -> Verdict {
     let view = View::read(bytes).map_err(|why| format!("a packet of its own has {why}"))?;
     same("the checksum of its own", view.check, Check::Right)?;
     let ends = (view.src, view.dst);
-    let sent = match ends {
+    let expected = match ends {
         _ if ends == (conn.virt, conn.client) => numbers.0,
         _ if ends == (conn.local, conn.real) => numbers.1,
         _ => {
@@ -318,10 +307,10 @@ pub(crate) fn made(conn: &Opened, numbers: (Option<u32>, Option<u32>), bytes: &[
         }
     };
     let tcp = view.tcp().ok_or("a packet of its own is not TCP")?;
-    let behind = sent.map_or(0, |sent| sent.wrapping_sub(tcp.seq));
-    match behind > STALE {
+    let off = expected.map_or(0, |number| number.wrapping_sub(tcp.seq) as i32);
+    match off.unsigned_abs() > STALE {
         true => Err(format!(
-            "its own packet has number {}, sent was {sent:?}",
+            "its own packet has number {}, expected is {expected:?}",
             tcp.seq
         )),
         false => Ok(()),

@@ -5,58 +5,29 @@
 
 mod audit;
 pub(crate) mod law;
+mod record;
 mod reuse;
 pub(crate) mod share;
 pub(crate) mod time;
 
 use crate::{
     director::{Director, How, Note, Opened},
-    inet::{End, View, RST},
+    inet::{End, View, RST, SYN},
 };
-use law::Known;
 use lvs_engine::{
     conn::{Dir, Method, Snapshot},
     drop_reason::DropReason,
     service::ServiceKey,
     tcp::TcpState,
 };
+pub(crate) use record::Record;
 use reuse::{fresh, restarted};
 use share::Shares;
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 use time::Times;
-
-/// A connection that is in the director's table.
-pub(crate) struct Record {
-    pub(crate) opened: Opened,
-    /// The conversation whose packet opened it.
-    pub(crate) tag: u32,
-    delta: Option<u32>,
-    /// The first number that the server has got.
-    isn: Option<u32>,
-    answered: bool,
-    last_ms: u64,
-    pub(crate) lingers: bool,
-    /// What the client's first segment began with.
-    client_isn: Option<u32>,
-    /// Behind the last that was sent to the server, and to the client.
-    sent: Option<u32>,
-    replied: Option<u32>,
-    /// The last segment was a RST.
-    is_reset: bool,
-    opened_ms: u64,
-    /// A damaged packet has passed: its numbers may be any.
-    damaged: bool,
-}
-
-impl Record {
-    fn known(&self) -> Known<'_> {
-        Known {
-            opened: &self.opened,
-            delta: self.delta,
-            answered: self.answered,
-        }
-    }
-}
 
 /// The packet that a note is about.
 pub(crate) struct Cause<'a> {
@@ -93,7 +64,11 @@ pub(crate) struct Book {
     /// Where a server has heard a client's numbers from these ends up to, and
     /// when; nothing if that cannot be told.
     heard: BTreeMap<(End, End), (Option<u32>, u64)>,
+    /// Local addresses and servers between which a damaged number has passed.
+    disturbed: BTreeSet<(IpAddr, End)>,
     pub(crate) shares: BTreeMap<usize, Shares>,
+    /// New connections whose ports a server may have remembered.
+    pub(crate) remembered: u64,
     /// When the servers of a service were last changed.
     changed_ms: BTreeMap<usize, u64>,
     times: Times,
@@ -112,6 +87,8 @@ impl Book {
             live: BTreeMap::new(),
             quads: BTreeMap::new(),
             heard: BTreeMap::new(),
+            disturbed: BTreeSet::new(),
+            remembered: 0,
             shares: BTreeMap::new(),
             changed_ms: BTreeMap::new(),
             times,
@@ -151,13 +128,16 @@ impl Book {
                 Ok(Done::Nothing)
             }
             Note::Opened(opened) => self.open(*opened, cause, director),
-            Note::Stepped { serial, dir } => {
+            Note::Stepped { serial, dir, met } => {
                 let record = self.record(serial)?;
+                let tcp = cause.view.and_then(View::tcp);
                 if !record.lingers {
                     record.last_ms = cause.now_ms;
+                    record.heard(dir, tcp);
                 }
-                record.damaged |= cause.is_damaged;
-                let tcp = cause.view.and_then(View::tcp);
+                // A SYN of another conversation leaves what is established alone.
+                let moves = met != TcpState::Established && record.is_other_syn(dir, tcp);
+                record.is_odd |= cause.is_damaged || moves;
                 record.is_reset = tcp.is_some_and(|tcp| tcp.flags & RST != 0);
                 if let (Dir::Out, Some(view), Some(isn)) = (dir, cause.view, record.isn) {
                     record.answered |= law::answers(isn, view);
@@ -180,8 +160,8 @@ impl Book {
             Note::Made { serial, bytes } => {
                 let record = self.record(serial)?;
                 // Later ones answer with the number that an end has just stated.
-                let is_first = !record.lingers && !record.damaged;
-                let numbers = is_first.then_some((record.replied, record.sent));
+                let is_first = !record.lingers && !record.is_odd;
+                let numbers = is_first.then_some((record.client_has, record.server_has));
                 law::made(&record.opened, numbers.unwrap_or_default(), &bytes)?;
                 let tag = record.tag;
                 Ok(Done::Send {
@@ -257,11 +237,12 @@ impl Book {
             last_ms: cause.now_ms,
             lingers: false,
             client_isn: view.tcp().map(|tcp| tcp.seq),
-            sent: None,
-            replied: None,
+            server_isn: None,
+            server_has: None,
+            client_has: None,
             is_reset: false,
             opened_ms: cause.now_ms,
-            damaged: cause.is_damaged,
+            is_odd: cause.is_damaged || view.tcp().is_some_and(|tcp| tcp.flags & SYN == 0),
         };
         self.live.insert(serial, record);
         Ok(Done::Opened(serial))
@@ -303,7 +284,12 @@ impl Book {
         let ends = self
             .record(serial)
             .map(|r| (r.opened.local, r.opened.real))?;
+        let line = (ends.0.addr, ends.1);
+        if cause.is_damaged {
+            self.disturbed.insert(line);
+        }
         let heard = self.heard.get(&ends).copied();
+        let heard = heard.filter(|_| !self.disturbed.contains(&line));
         let record = self.record(serial)?;
         let view = cause.view.ok_or("a packet out of nothing")?;
         law::forwarded(&record.known(), dir, view, &after, cause.through)?;
@@ -312,19 +298,12 @@ impl Book {
             if record.delta.is_none() {
                 record.delta = Some(new.seq.wrapping_sub(old.seq));
                 record.isn = Some(new.seq);
-                fresh(record, new.seq, heard, cause.now_ms)?;
+                let is_known = fresh(record, new.seq, heard, cause.now_ms)?;
+                self.remembered += u64::from(is_known);
             }
         }
-        let place = match dir {
-            Dir::In => &mut record.sent,
-            Dir::Out => &mut record.replied,
-        };
-        let is_later = |kept: u32, end: u32| (end.wrapping_sub(kept) as i32) > 0;
-        *place = match (*place, law::end_of(&sent)) {
-            (Some(kept), Some(end)) if !is_later(kept, end) => Some(kept),
-            (_, end) => end,
-        };
-        let via = (record.opened.method == Method::Droute).then_some(record.opened.real);
+        let opened = &self.record(serial)?.opened;
+        let via = (opened.method == Method::Droute).then_some(opened.real);
         Ok(Done::Send {
             bytes: after,
             via,
@@ -362,7 +341,7 @@ impl Book {
             _ => {}
         }
         if opened.is_tcp && opened.method == Method::Fullnat {
-            let known = record.sent.filter(|_| !record.damaged);
+            let known = record.server_has.filter(|_| !record.is_odd);
             self.heard
                 .insert((opened.local, opened.real), (known, cause.now_ms));
         }

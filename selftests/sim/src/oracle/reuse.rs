@@ -7,21 +7,21 @@ use crate::{director::Director, inet::View};
 use lvs_engine::{conn::Method, tcp::TcpState};
 
 /// A server that may remember the ends must be able to tell a new connection
-/// from what it remembers.
+/// from what it remembers. Whether it may.
 pub(super) fn fresh(
     record: &Record,
     isn: u32,
     heard: Option<(Option<u32>, u64)>,
     now_ms: u64,
-) -> Result<(), String> {
-    let Some((Some(last), at)) = heard.filter(|(_, at)| now_ms < at + MEMORY_MS) else {
-        return Ok(());
+) -> Result<bool, String> {
+    let recent = heard.filter(|(_, at)| now_ms < at + MEMORY_MS);
+    let Some((Some(last), at)) = recent.filter(|_| record.opened.method == Method::Fullnat) else {
+        return Ok(false);
     };
-    if record.opened.method != Method::Fullnat || (isn.wrapping_sub(last) as i32) > 0 {
-        return Ok(());
+    if (isn.wrapping_sub(last) as i32) > 0 {
+        return Ok(true);
     }
-    let local = record.opened.local;
-    let ago = now_ms - at;
+    let (local, ago) = (record.opened.local, now_ms - at);
     Err(format!(
         "{local} begins at {isn}, {ago} ms ago it was at {last}"
     ))
@@ -39,7 +39,7 @@ pub(super) fn restarted(
     let is_over = matches!(state, Some(TcpState::TimeWait | TcpState::Close))
         || (state == Some(TcpState::FinWait) && !record.opened.method.sees_replies());
     let seq = cause.view.and_then(View::tcp).map(|tcp| tcp.seq);
-    let other = seq != record.client_isn || record.damaged || cause.is_damaged;
+    let other = seq != record.client_isn || record.is_odd || cause.is_damaged;
     if is_over || other || !status.available || status.weight == 0 {
         return Ok(());
     }

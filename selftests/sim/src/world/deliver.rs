@@ -122,6 +122,17 @@ impl World {
         }
         let mut moves = frame.is_none();
         for note in notes {
+            let serial = note.serial();
+            if let Some(record) = serial.and_then(|serial| self.books[number].live.get(&serial)) {
+                // Of what a second's end brings the connection is known alone.
+                if frame.is_none() {
+                    self.at.0 = record.tag;
+                }
+                // Damage may have led the packet to another one's connection.
+                if cause.is_damaged {
+                    self.talks[record.tag as usize].befalls(Mishap::Corrupted);
+                }
+            }
             moves |= matches!(note, Note::Opened(_) | Note::Ended { .. });
             let done = self.books[number].take(note, cause, &self.directors[number])?;
             match done {
@@ -202,6 +213,12 @@ impl World {
         let talk = &mut self.talks[record.tag as usize];
         if how == How::Expired && record.lingers && talk.told_both {
             self.check_told(record)?;
+        }
+        if how == How::Expired && self.talks[record.tag as usize].goes_on() {
+            self.at.0 = record.tag;
+            return Err(format!(
+                "{opened:?} expired in the midst of its conversation"
+            ));
         }
         // A later conversation may have the same ports as the one that opened it.
         for talk in self.talks.iter_mut().rev().take(2000) {
