@@ -16,6 +16,7 @@ help: ## this list
 	@echo
 	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|second|debug|<release>] [TIMEOUT=s]'
 	@echo '  make fuzz [T=seconds for each] [TARGET=name]'
+	@echo '  make sim [SEEDS=n] [SEED=x, one alone]'
 	@echo '  make modules [KERNEL=second|debug|<release>] [KDIR=tree with Rust metadata] [RUSTC=its compiler] [V=1]'
 
 .PHONY: demo
@@ -53,6 +54,10 @@ soak: ## on the debug kernel, hours of it: random messages and frames, failed al
 .PHONY: fuzz
 fuzz: ## mutated bytes for every parser of bytes, its properties checked
 	@selftests/fuzz/run $${T:+-t "$$T"} $$TARGET
+
+.PHONY: sim
+sim: ## the load balancer simulated: a network that does harm, everything checked after each event
+	@selftests/sim/run
 
 .PHONY: test-host
 test-host: ## tests of the pure crates, on this machine

@@ -197,8 +197,20 @@ impl<C: Address, S: Address> Conn<C, S> {
         if segment.flags.rst() {
             return false;
         }
-        let after_syn = self.client_isn.wrapping_add(self.isn_delta).wrapping_add(1);
+        let after_syn = self.after_syn();
         segment.payload_len > 0 || (segment.flags.ack() && seq::after(segment.ack, after_syn))
+    }
+
+    /// The number behind the SYN that opened the connection, as the server sees it.
+    #[inline]
+    fn after_syn(&self) -> u32 {
+        self.client_isn.wrapping_add(self.isn_delta).wrapping_add(1)
+    }
+
+    /// Whether a server's SYN answers another one than that which opened the connection.
+    #[inline]
+    fn answers_another_syn(&self, segment: &Segment) -> bool {
+        matches!(segment.dir, Dir::Out) && segment.flags.ack() && segment.ack != self.after_syn()
     }
 
     /// The numbers of both ends after a segment: what its sender has sent, and
@@ -206,15 +218,19 @@ impl<C: Address, S: Address> Conn<C, S> {
     #[inline]
     fn with_numbers(&self, snap: Snapshot, old: TcpState, segment: &Segment) -> Snapshot {
         let mut state = snap.state;
-        // A SYN starts anew; what is established is not moved by one.
-        let fresh = segment.flags.syn() && !matches!(old, TcpState::Established);
+        // A SYN starts anew. What is established is not moved by one, unless a
+        // server that has forgotten it answers another one.
+        let established = matches!(old, TcpState::Established) && segment.flags.syn();
+        let restarts = established && self.answers_another_syn(segment);
+        let holds = established && !restarts;
+        let fresh = segment.flags.syn() && !holds;
         let advance = |state: &mut State, flag, kept, number, fresh: bool| {
             let known = state.has(flag) && !fresh;
             *state = state.with(flag);
-            if known {
-                seq::later(number, kept)
-            } else {
-                number
+            match (known, holds) {
+                (true, true) => kept,
+                (true, false) => seq::later(number, kept),
+                (false, _) => number,
             }
         };
         let (mut client, mut server) = (snap.seqs.client_next(), snap.seqs.server_next());
@@ -229,7 +245,7 @@ impl<C: Address, S: Address> Conn<C, S> {
                 server = advance(&mut state, SERVER_SEQ, server, segment.end(), fresh);
                 if segment.flags.ack() {
                     let ack = segment.ack.wrapping_sub(self.isn_delta);
-                    client = advance(&mut state, CLIENT_SEQ, client, ack, false);
+                    client = advance(&mut state, CLIENT_SEQ, client, ack, restarts);
                 }
             }
         }

@@ -7,6 +7,8 @@ use super::*;
 for_families! {
     both_ends_are_reset_at_their_own_numbers;
     what_is_not_established_is_not_reset;
+    a_syn_does_not_move_the_numbers_of_what_is_established;
+    a_server_that_begins_anew_is_believed;
     a_challenge_is_answered_at_its_number;
     the_last_number_is_the_servers_view;
 }
@@ -70,6 +72,32 @@ mod bodies {
             ..half
         };
         assert_eq!(conn.expiry_resets(half), None);
+    }
+
+    pub(super) fn a_syn_does_not_move_the_numbers_of_what_is_established<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        let resets = conn.expiry_resets(snap);
+        for syn in [
+            from_client(SYN, 1 << 30, 0, 0),
+            from_server(SYN | ACK, 1 << 30, 1, 0),
+        ] {
+            let step = conn.step(snap, &syn, snap.state.last_seen().after_ticks(1), &T);
+            let after = step.next.unwrap();
+            assert_eq!(conn.expiry_resets(after), resets);
+            assert_eq!(conn.last_sent(after), conn.last_sent(snap));
+        }
+    }
+
+    pub(super) fn a_server_that_begins_anew_is_believed<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let snap = established(&conn);
+        // It had forgotten, and answers the SYN of another conversation.
+        let answer = from_server(SYN | ACK, 5000, (1 << 31) + 5, 0);
+        let step = conn.step(snap, &answer, snap.state.last_seen().after_ticks(1), &T);
+        let (client, server) = conn.expiry_resets(step.next.unwrap()).unwrap();
+        assert_eq!(client.seq, SERVER_ISN + 5001);
+        assert_eq!(server.seq, ISN + (1 << 31) + 5);
     }
 
     pub(super) fn a_challenge_is_answered_at_its_number<C: Address, S: Address>() {
