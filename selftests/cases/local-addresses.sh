@@ -93,8 +93,8 @@ time.sleep(60)"
     adm -Q -t "$vip:7001" -z "$LIP1"
     adm -D -t "$vip:7001"
 }
-# local_conns PORT: of the first local address of the service.
-local_conns() { adm -G -t "$vip:$1" --json | jq '[.. | .connections? // empty] | add'; }
+# local_conns PORT: of the local addresses of the service.
+local_conns() { adm -G -t "$vip:$1" --json | jq '[.local_addresses[].connections] | add'; }
 
 # Its address of the other family serves nobody here.
 test_v6_the_default_pool_has_an_ipv4_address_only() {
