@@ -2,8 +2,18 @@
 
 //! Seeds that found something once.
 
-/// What was found, the seed that found it, and in words. The same line is in
-/// `selftests/mutants/list` with what undoes the mending: there the seed has to
-/// find it again, as long as the simulation has not changed so much that it is
-/// another run.
-pub(crate) const NAMED: [(&str, u64, &str); 0] = [];
+/// What is found, the seed, and in words. `selftests/mutants/list` has what
+/// undoes the mending: there these seeds find it again, as long as the
+/// simulation has not changed so much that they are other runs.
+pub(crate) const NAMED: [(&str, u64, &str); 2] = [
+    (
+        "reset-of-a-server-that-forgot",
+        703,
+        "after a silence it was reset at a number that it had before it began anew",
+    ),
+    (
+        "port-of-a-server-that-forgot",
+        1363,
+        "the port's next connection began below what it had since it began anew",
+    ),
+];
