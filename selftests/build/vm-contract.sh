@@ -82,13 +82,20 @@ cat >report.sh <<'S'
 # As the kernel itself would say it; the verdict reads the log.
 echo '<4>WARNING: CPU: 0 PID: 1 at net/core/dev.c:1 something+0x0/0x10' >/dev/kmsg; sleep 1
 S
+cat >slow.sh <<'S'
+head -c 2000000 /dev/zero; echo the end
+S
 vm hang TIMEOUT=90 & hang=$!
 vm status TIMEOUT=200 & first=$!
 vm panic TIMEOUT=200 & second=$!
 wait "$first"; wait "$second"
+# Who reads the output takes longer than the script.
+RUN=slow.sh "$LVS_TOP/selftests/vm/run" 2>slow.err | { sleep 30; tr -d '\0' >slow.out; } & third=$!
 vm report TIMEOUT=200
+wait "$third"
 wait "$hang"
 
+expect_equal "a slow reader gets all of it" "the end" "$(cat slow.out)"
 expect "the script's status fails make" test "$(cat status.rc)" != 0
 expect_equal "stdout, then a last line of its own" "$(printf 'last words\nvm: exit 7')" "$(cat status.out)"
 expect "a panic fails the run" test "$(cat panic.rc)" != 0

@@ -4,7 +4,8 @@
  * writes, byte by byte, to the host, each stream through a virtio port of its own:
  *
  *   port 1  the script's standard output       port 3  the kernel log
- *   port 2  the script's standard error        port 4  one line at the end: "exit N warnings N oopses N leaks N"
+ *   port 2  the script's standard error        port 4  one line at the end: "exit N warnings N oopses N leaks N
+ *                                                       out N err N log N", the last three in bytes
  *
  * The script gets pipes, not the ports themselves: a port can be opened once only, and `echo >/dev/stderr` opens it again.
  * The run ends when the script ends. A child that it left behind may still hold the pipes: what stood in them at that
@@ -28,6 +29,8 @@
 enum { OUT, ERR, KMSG, CONTROL, PORTS };
 
 static int port[PORTS];
+/* A write to a port returns when it is queued: the host is told how much is to come. */
+static unsigned long long written[PORTS];
 
 static void fail(const char *what)
 {
@@ -53,10 +56,10 @@ static int open_port(int number)
 	return -1;
 }
 
-static void write_all(int fd, const char *p, size_t n)
+static void write_all(int to, const char *p, size_t n)
 {
 	while (n) {
-		ssize_t w = write(fd, p, n);
+		ssize_t w = write(port[to], p, n);
 
 		if (w < 0) {
 			if (errno == EINTR || errno == EAGAIN)
@@ -65,6 +68,7 @@ static void write_all(int fd, const char *p, size_t n)
 		}
 		p += w;
 		n -= w;
+		written[to] += w;
 	}
 }
 
@@ -113,7 +117,7 @@ static void carry_log(int kmsg)
 		if (end)
 			*end = 0;
 		n = snprintf(line, sizeof(line), "[%5llu.%06llu] %s\n", us / 1000000, us % 1000000, text);
-		write_all(port[KMSG], line, n);
+		write_all(KMSG, line, n);
 	}
 }
 
@@ -158,7 +162,7 @@ static long leaks(void)
 	while (fgets(line, sizeof(line), f)) {
 		if (!strncmp(line, "unreferenced object", 19))
 			found++;
-		write_all(port[KMSG], line, strlen(line));
+		write_all(KMSG, line, strlen(line));
 	}
 	fclose(f);
 	return found;
@@ -198,7 +202,8 @@ int main(void)
 {
 	int out[2], err[2], kmsg, signals, status = 0, waiting;
 	struct rlimit files = { 65536, 524288 };
-	char last[128];
+	char last[192];
+	long leaked;
 	sigset_t child;
 	pid_t script;
 
@@ -220,7 +225,7 @@ int main(void)
 	signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		fail("signalfd");
-	write_all(port[CONTROL], "start\n", 6);
+	write_all(CONTROL, "start\n", 6);
 	script = start_script(out[1], err[1]);
 	/* The pipes' writing ends stay open here, so that reading them never ends but by the script's end. */
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
@@ -237,9 +242,9 @@ int main(void)
 		if (poll(p, 4, -1) < 0)
 			continue;
 		if (p[1].revents)
-			carry(out[0], port[OUT], 65536);
+			carry(out[0], OUT, 65536);
 		if (p[2].revents)
-			carry(err[0], port[ERR], 65536);
+			carry(err[0], ERR, 65536);
 		if (p[3].revents)
 			carry_log(kmsg);
 		if (!p[0].revents)
@@ -253,16 +258,18 @@ int main(void)
 			}
 	}
 	if (!ioctl(out[0], FIONREAD, &waiting))
-		carry(out[0], port[OUT], waiting);
+		carry(out[0], OUT, waiting);
 	if (!ioctl(err[0], FIONREAD, &waiting))
-		carry(err[0], port[ERR], waiting);
-	snprintf(last, sizeof(last), "exit %d warnings %ld oopses %ld leaks %ld\n",
-		 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-		 counter("/sys/kernel/warn_count"), counter("/sys/kernel/oops_count"), leaks());
+		carry(err[0], ERR, waiting);
+	leaked = leaks();
 	carry_log(kmsg);
-	write_all(port[CONTROL], last, strlen(last));
-	/* The host ends the machine when it has read that line; this is for a host that does not. */
-	sleep(5);
+	snprintf(last, sizeof(last), "exit %d warnings %ld oopses %ld leaks %ld out %llu err %llu log %llu\n",
+		 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+		 counter("/sys/kernel/warn_count"), counter("/sys/kernel/oops_count"), leaked,
+		 written[OUT], written[ERR], written[KMSG]);
+	write_all(CONTROL, last, strlen(last));
+	/* The host ends the machine when it has read all of that; this is for a host that does not. */
+	sleep(120);
 	reboot(RB_AUTOBOOT);
 	return 0;
 }
