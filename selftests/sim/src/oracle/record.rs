@@ -54,9 +54,13 @@ impl Record {
         let Some(tcp) = tcp.filter(|tcp| tcp.flags & (ACK | RST) == ACK) else {
             return;
         };
-        // A server may still speak of an older connection with the same ends.
+        // It may still speak of an older connection with the same ends.
         let older = |isn: u32| (tcp.ack.wrapping_sub(isn) as i32) <= 0;
-        if dir == Dir::Out && self.isn.is_some_and(older) {
+        let isn = match dir {
+            Dir::In => self.server_isn,
+            Dir::Out => self.isn,
+        };
+        if isn.is_some_and(older) {
             return;
         }
         let place = match dir {
