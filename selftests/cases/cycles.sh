@@ -3,7 +3,7 @@
 # them stays: slab counts are what they were at the start, and kmemleak is asked at the end of every run. SCALE=soak: many more.
 # suite: cycles
 # kernel: debug
-# seconds: 14400
+# seconds: 28800
 . "${0%/*}/../lib/all.sh"
 
 case $SCALE in
