@@ -43,6 +43,8 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
         ("10.1.0.100", "10.2.0.2", "10.9.0.1"),
         ("fd00:1::100", "fd00:2::2", "fd00:9::1"),
     ];
+    // Each time another server: one that was there before comes back with its connections.
+    let mut server_port = 1000;
     for (virt, real, lip) in families {
         for (name, method) in methods {
             for key in [udp(virt, 80), tcp(virt, 80)] {
@@ -55,21 +57,22 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
                     before.push(server_at(cmd::NEW_DEST, &key, real, method, 1));
                     before
                 };
-                opened(walk, &mut fixture, (name, &key), &before)?;
+                opened(walk, &mut fixture, (name, &key), &mut server_port, &before)?;
             }
         }
     }
     fixture.reset(&[])
 }
 
-/// `before` configures the service with a server at a port: each time another, so that there never was a connection to it.
+/// `before` configures the service with a server at a port, which is to be above `server_port`.
 fn opened(
     walk: &mut Walk,
     fixture: &mut Fixture,
     (method, key): (&str, &Key),
+    server_port: &mut u16,
     before: &dyn Fn(u16) -> Vec<Message>,
 ) -> Outcome {
-    let (mut server_port, others) = (1000, others());
+    let others = others();
     let Key::Address(protocol, addr, port) = key else {
         return Err("a mark cannot be connected to".to_string());
     };
@@ -84,8 +87,8 @@ fn opened(
     );
     let kind = if is_udp { "UDP" } else { "TCP" };
     walk.operation(&format!("{kind} to {to}, {method}"), |nth, n| {
-        server_port += 1;
-        fixture.set(&before(server_port), &others)?;
+        *server_port += 1;
+        fixture.set(&before(*server_port), &others)?;
         let socket = UdpSocket::bind(any).map_err(|error| error.to_string())?;
         let (done, injection) = nth
             .fail(n, || {
