@@ -29,6 +29,14 @@ pub(crate) use core::{
 
 pub(crate) use core::sync::atomic::Ordering;
 
+/// An array of `len` values, each made by `each`. May sleep.
+pub(crate) fn array<T>(
+    len: usize,
+    mut each: impl FnMut() -> T,
+) -> Result<Array<T>, crate::NoMemory> {
+    try_array(len, || Some(each()))
+}
+
 /// How many there are of what there is more than one of.
 #[cfg(not(loom))]
 pub(crate) mod sizes {

@@ -203,10 +203,6 @@ impl<T: Item> Cache<T> {
     }
 }
 
-pub(crate) fn array<T>(len: usize, mut each: impl FnMut() -> T) -> Result<Array<T>, NoMemory> {
-    try_array(len, || Some(each()))
-}
-
 pub(crate) fn try_array<T>(
     len: usize,
     mut each: impl FnMut() -> Option<T>,
