@@ -45,9 +45,7 @@ counted() {
     count_packets left $out_ns eth0 ingress 'meta length > 200 tcp sport 1-65535'
     transfer "$1"
     entered=$(packets entered director) left=$(packets left $out_ns)
-    note "$1: $entered packets in, $left out, $((MB * 1048576 / left)) bytes each"
-    at_most $((entered * 11 / 10)) "$left" "packets out for $entered in"
-    at_least 8000 $((MB * 1048576 / left)) "bytes per packet"
+    kept_whole "$1" $((MB * 1048576)) "$entered" "$left"
 }
 
 nft_flush() { local ns; for ns in director s1 client; do in_ns $ns nft flush ruleset; done; }

@@ -131,9 +131,7 @@ counted() {
     count_packets left $out_ns eth0 ingress 'meta length > 200 tcp sport 1-65535'
     transfer "$1"
     entered=$(packets entered director) left=$(packets left $out_ns)
-    note "$1: $entered packets in, $left out, $((MB * 1048576 / left)) bytes each"
-    at_most $((entered * 11 / 10)) "$left" "packets out for $entered in"
-    at_least 8000 $((MB * 1048576 / left)) "bytes per packet"
+    kept_whole "$1" $((MB * 1048576)) "$entered" "$left"
 }
 
 offload() {
@@ -217,8 +215,8 @@ test_the_connection_is_listed_with_both_legs() {
 }
 
 test_who_tells_the_client_of_a_line_in_a_servers_log() {
-    page >/dev/null
-    local peer log; log=$(tail -qn 1 "$TMP"/s?/access.log | tail -n 1); peer=${log%% *}
+    local server peer log; read -r server _ <<<"$(page)"
+    log=$(nginx_log "$server" | tail -n 1) peer=${log%% *}
     has "$peer" "^$LIP1:[0-9]+$"
     local out; out=$(adm who "$peer")
     has "$out" "\[$C\]:[0-9]+"; has "$out" "\[$V\]:80"; has "$out" "($S1|$S2):80"

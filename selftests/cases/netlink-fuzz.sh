@@ -16,7 +16,7 @@ setup() { messages_up; }
 
 test_messages_do_what_the_model_says() {
     in_ns fuzz lvs_messages --seed "$FUZZ_SEED" --count "$count" >"$TMP/messages" || { note "$(cat "$TMP/messages")"; exit 1; }
-    note "$(cat "$TMP/messages")"
+    reached "$(cat "$TMP/messages")"
 }
 
 test_what_is_left_can_be_removed() {

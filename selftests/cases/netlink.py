@@ -10,31 +10,19 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from genl import Genl, Refused, addr, attr, be16, parse, u16
+from ipvs import (DEL_DAEMON, DEL_DEST, DEL_LADDR, DEL_SERVICE, FLUSH, GET_CONFIG, GET_DAEMON, GET_DEST, GET_INFO,
+                  GET_SERVICE, NEW_DAEMON, NEW_DEST, NEW_LADDR, NEW_SERVICE, SET_CONFIG, SET_DEST, SET_INFO,
+                  SET_SERVICE, ZERO, dest, full, ident, local)
 from ktap import run, same, sh
 from wire import LIP1, VIP
 
-S1 = "10.2.0.2"
 IPVS = LVS = None
-NEW_SERVICE, SET_SERVICE, DEL_SERVICE, GET_SERVICE, NEW_DEST, SET_DEST, DEL_DEST, GET_DEST = range(1, 9)
-NEW_DAEMON, DEL_DAEMON, GET_DAEMON, SET_CONFIG, GET_CONFIG, SET_INFO, GET_INFO, ZERO, FLUSH = range(9, 18)
 
 
 def setup():
     global IPVS, LVS
     sh("topology; lvs_in")
     IPVS, LVS = Genl("IPVS"), Genl("LVS")
-
-
-def ident(port=80, af=2, proto=6, a=VIP):
-    return [attr(1, u16(af)), attr(2, u16(proto)), attr(3, addr(a)), attr(4, be16(port))]
-
-
-def full(port=80, sched="rr", **kw):
-    return ident(port, **kw) + [attr(6, sched), attr(7, struct.pack("=II", 0, 0xFFFFFFFF)), attr(8, 0), attr(9, b"\xff" * 4)]
-
-
-def dest(port=80, a=S1, method=0, weight=1, u=0, l=0):
-    return [attr(1, addr(a)), attr(2, be16(port)), attr(3, method), attr(4, struct.pack("=i", weight)), attr(5, u), attr(6, l)]
 
 
 def refused(wanted, family, command, payload, dump=False, words=False):
@@ -116,8 +104,12 @@ def test_destinations():
 VIP6, S6, LIP6 = "fd00:1::100", "fd00:2::2", "fd00:9::1"
 
 
-def full6(port=80, prefix=128, a=VIP6):
-    return ident(port, af=10, a=a) + [attr(6, "rr"), attr(7, struct.pack("=II", 0, 0xFFFFFFFF)), attr(8, 0), attr(9, prefix)]
+def full6(a=VIP6, **kw):
+    return full(af=10, a=a, **kw)
+
+
+def local6(a, af=10):
+    return local(a, af)
 
 
 def test_services_of_ipv6():
@@ -128,7 +120,7 @@ def test_services_of_ipv6():
         refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, full6(a=VIP)), words=True)
         refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, ident()[:2] + [attr(3, b"\1\2\3")] + full()[3:]), words=True)
         for prefix in (0, 129, 0xFFFFFFFF):
-            refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, full6(prefix=prefix)), words=True)
+            refused(errno.EINVAL, IPVS, NEW_SERVICE, attr(1, full6(mask=prefix)), words=True)
     unchanged(check)
     IPVS.ask(NEW_SERVICE, attr(1, full6()))
     refused(errno.EEXIST, IPVS, NEW_SERVICE, attr(1, full6()))
@@ -156,23 +148,21 @@ def test_services_of_ipv6():
 def test_local_addresses_of_ipv6():
     s = attr(1, ident(af=10, a=VIP6))
 
-    def local(a, af=10):
-        return attr(3, [attr(1, u16(af)), attr(2, addr(a))])
-    LVS.ask(5, s + local(LIP6))
+    LVS.ask(NEW_LADDR, s + local6(LIP6))
 
     def check():
-        refused(errno.EEXIST, LVS, 5, s + local(LIP6), words=True)
-        refused(errno.ENOENT, LVS, 6, s + local("fd00:9::77"), words=True)
-        refused(errno.EINVAL, LVS, 5, s + local(LIP1, af=10), words=True)
+        refused(errno.EEXIST, LVS, NEW_LADDR, s + local6(LIP6), words=True)
+        refused(errno.ENOENT, LVS, DEL_LADDR, s + local6("fd00:9::77"), words=True)
+        refused(errno.EINVAL, LVS, NEW_LADDR, s + local6(LIP1, af=10), words=True)
         # IPv4 clients have no IPv6 servers; the other way round is taken, below.
-        refused(errno.EINVAL, LVS, 5, attr(1, ident()) + local(LIP6), words=True)
-        refused(errno.EADDRINUSE, LVS, 5, s + local(VIP6), words=True)
+        refused(errno.EINVAL, LVS, NEW_LADDR, attr(1, ident()) + local6(LIP6), words=True)
+        refused(errno.EADDRINUSE, LVS, NEW_LADDR, s + local6(VIP6), words=True)
         for bad in ("::", "::1", "ff02::1", "fe80::1", "::ffff:10.9.0.1"):
-            refused(errno.EINVAL, LVS, 5, s + local(bad), words=True)
+            refused(errno.EINVAL, LVS, NEW_LADDR, s + local6(bad), words=True)
     unchanged(check)
-    LVS.ask(5, s + local(LIP1, af=2))
-    LVS.ask(6, s + local(LIP1, af=2))
-    LVS.ask(6, s + local(LIP6))
+    LVS.ask(NEW_LADDR, s + local6(LIP1, af=2))
+    LVS.ask(DEL_LADDR, s + local6(LIP1, af=2))
+    LVS.ask(DEL_LADDR, s + local6(LIP6))
     IPVS.ask(DEL_SERVICE, s)
 
 
@@ -212,8 +202,8 @@ def test_attributes_that_come_twice_or_that_nobody_knows():
     s = attr(1, ident())
 
     def check():
-        refused(errno.EINVAL, LVS, 5, s + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1)), attr(99, b"?")]))
-        refused(errno.EINVAL, LVS, 5, s + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))]) + attr(77, b"!"))
+        refused(errno.EINVAL, LVS, NEW_LADDR, s + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1)), attr(99, b"?")]))
+        refused(errno.EINVAL, LVS, NEW_LADDR, s + local(LIP1) + attr(77, b"!"))
     unchanged(check)
 
 
@@ -266,18 +256,18 @@ def test_commands_the_family_lacks():
 
 def test_local_addresses():
     s = attr(1, ident())
-    LVS.ask(5, s + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))]))
+    LVS.ask(NEW_LADDR, s + local(LIP1))
 
     def check():
-        refused(errno.EEXIST, LVS, 5, s + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))]), words=True)
-        refused(errno.ENOENT, LVS, 6, s + attr(3, [attr(1, u16(2)), attr(2, addr("10.9.0.77"))]), words=True)
+        refused(errno.EEXIST, LVS, NEW_LADDR, s + local(LIP1), words=True)
+        refused(errno.ENOENT, LVS, DEL_LADDR, s + local("10.9.0.77"), words=True)
         for bad in (b"", attr(3, []), attr(3, [attr(1, u16(2))]), attr(3, [attr(2, addr(LIP1))])):
-            refused(errno.EINVAL, LVS, 5, s + bad, words=True)
-        refused(errno.EAFNOSUPPORT, LVS, 5, s + attr(3, [attr(1, u16(77)), attr(2, addr(LIP1))]), words=True)
+            refused(errno.EINVAL, LVS, NEW_LADDR, s + bad, words=True)
+        refused(errno.EAFNOSUPPORT, LVS, NEW_LADDR, s + local(LIP1, af=77), words=True)
         for bad in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"):
-            assert refused_any(LVS, 5, s + attr(3, [attr(1, u16(2)), attr(2, addr(bad))])).text, bad
+            assert refused_any(LVS, NEW_LADDR, s + local(bad)).text, bad
     unchanged(check)
-    LVS.ask(6, s + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))]))
+    LVS.ask(DEL_LADDR, s + local(LIP1))
 
 
 def refused_any(family, command, payload):
@@ -289,15 +279,13 @@ def refused_any(family, command, payload):
 
 
 def test_a_vip_that_is_also_a_local_address():
-    def local(a):
-        return attr(3, [attr(1, u16(2)), attr(2, addr(a))])
-    refused(errno.EADDRINUSE, LVS, 5, attr(1, ident()) + local(VIP), words=True)
-    refused(errno.EADDRINUSE, LVS, 5, local(VIP), words=True)
+    refused(errno.EADDRINUSE, LVS, NEW_LADDR, attr(1, ident()) + local(VIP), words=True)
+    refused(errno.EADDRINUSE, LVS, NEW_LADDR, local(VIP), words=True)
     # The other way round: before there is the service.
-    refused(errno.EADDRINUSE, LVS, 5, attr(1, ident(a=LIP1)) + local(LIP1), words=True)
-    LVS.ask(5, local(LIP1))
+    refused(errno.EADDRINUSE, LVS, NEW_LADDR, attr(1, ident(a=LIP1)) + local(LIP1), words=True)
+    LVS.ask(NEW_LADDR, local(LIP1))
     refused(errno.EADDRINUSE, IPVS, NEW_SERVICE, attr(1, full(a=LIP1)), words=True)
-    LVS.ask(6, local(LIP1))
+    LVS.ask(DEL_LADDR, local(LIP1))
 
 
 def test_every_message_cut_anywhere():
@@ -311,10 +299,10 @@ def test_every_message_cut_anywhere():
             pass
     same(before, rules(), "rules")
     rng = random.Random(20)
-    local = struct.pack("=BBH", 5, 1, 0) + attr(1, ident(4444)) + attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))])
+    laddr = struct.pack("=BBH", NEW_LADDR, 1, 0) + attr(1, ident(4444)) + local(LIP1)
     conn = struct.pack("=BBH", 8, 1, 0) + attr(7, [attr(1, u16(6)), attr(3, addr(VIP))])
     six = struct.pack("=BBH", NEW_DEST, 1, 0) + attr(1, ident(4444, af=10, a=VIP6)) + attr(2, dest(a=S6) + [attr(11, u16(10))])
-    for family, message, dump in ((IPVS, right, False), (IPVS, six, False), (LVS, local, False), (LVS, conn, True)):
+    for family, message, dump in ((IPVS, right, False), (IPVS, six, False), (LVS, laddr, False), (LVS, conn, True)):
         for _ in range(600):
             bad = bytearray(message)
             for _ in range(rng.randrange(1, 4)):
@@ -333,7 +321,7 @@ def test_without_privilege():
         try:
             family, own = Genl("IPVS"), Genl("LVS")
             os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
-            for f, c, payload in ((family, FLUSH, b""), (family, GET_INFO, b""), (own, 5, attr(3, [attr(1, u16(2)), attr(2, addr(LIP1))]))):
+            for f, c, payload in ((family, FLUSH, b""), (family, GET_INFO, b""), (own, NEW_LADDR, local(LIP1))):
                 try:
                     f.ask(c, payload)
                     os._exit(2)

@@ -22,7 +22,7 @@ setup() {
     modprobe tun
     ns_add director
     lvs_in
-    remember slabs "$(slabs)"
+    remember slabs "$(slabs lvs_)"
     for side in client server; do
         in_ns director ip tuntap add "$side" mode tap vnet_hdr
         # What is sent has left when the call returns: no other CPU has it in hand.
@@ -40,29 +40,20 @@ setup() {
     lvs_frames rules | adm -R
 }
 
-# slabs: how many objects each slab cache of the module has, those left out that a CPU keeps for the next allocation.
-slabs() {
-    local cache
-    for cache in /sys/kernel/slab/lvs_*; do echo 1 >"$cache/shrink"; done
-    awk '/^lvs_/ {print $1, $2}' /proc/slabinfo
-}
-
-slabs_are() { local now; now=$(slabs); echo "$now"; [ "$now" = "$1" ]; }
-
 # counters: lines `COUNT NAME` of why packets were dropped, and of what else happened to them.
 counters() { adm -L --drops --json | jq -r '(.drops[], .events[]) | "\(.count) \(.name)"'; }
 
 test_what_leaves_is_right_and_every_path_is_taken() {
     local rc=0
     in_ns director lvs_frames --seed "$FUZZ_SEED" --count "$count" --every-path >"$TMP/frames" 2>&1 || rc=$?
-    note "$(cat "$TMP/frames")"
+    reached "$(cat "$TMP/frames")"
     [ $rc = 0 ]
 }
 
 test_everything_that_is_counted_is_met() {
     local all missed='' number name reason
     all=$(counters)
-    note "$all"
+    reached "$all"
     at_least 30 "$(wc -l <<<"$all")" "counters"
     while read -r number name; do
         [ "$number" = 0 ] || continue
@@ -75,8 +66,8 @@ test_nothing_stays() {
     vs_set expire_nodest_conn 1
     adm -C
     wait_within 120 is -eq 1 eval 'in_ns director cat /proc/net/ip_vs_conn | wc -l'
-    wait_within 120 slabs_are "$(recall slabs)"
-    note "$(slabs)"
+    wait_within 120 slabs_are lvs_ "$(recall slabs)"
+    note "$(slabs lvs_)"
 }
 
 explain() { in_ns director ipvsadm-rs -L --drops | awk '$1 != 0'; dmesg | tail -n 5; }

@@ -2,12 +2,12 @@
 # What FULLNAT changes in a TCP packet, and that it changes nothing else: both ends are made by hand.
 # suite: wire
 import os
-import struct
 import sys
 from dataclasses import replace
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from genl import Genl, addr, attr, be16, u16
+from genl import Genl, attr
+from ipvs import DEL_SERVICE, NEW_SERVICE, full, ident
 from ktap import run, same, sh
 from packet import NOP, SACK_PERMITTED, Tcp, mss, sack, timestamps
 from packet6 import DESTINATION, HOP_BY_HOP, PADDING, UNKNOWN_SKIP
@@ -137,10 +137,8 @@ def test_whole_segments_of_every_length(w):
 
 def test_a_service_for_every_port(w):
     # The command lines add one with persistence only.
-    ident = [attr(1, u16(w.af)), attr(2, u16(6)), attr(3, addr(w.vip)), attr(4, be16(0))]
-    IPVS = Genl("IPVS")
-    netmask = struct.pack("=I", 128) if w.is_v6 else b"\xff" * 4
-    IPVS.ask(1, attr(1, ident + [attr(6, "rr"), attr(7, struct.pack("=II", 0, 0xFFFFFFFF)), attr(8, 0), attr(9, netmask)]))
+    IPVS, service = Genl("IPVS"), {"port": 0, "af": w.af, "a": w.vip}
+    IPVS.ask(NEW_SERVICE, attr(1, full(**service)))
     try:
         sh(f"family {w.name}; adm -P -t $vip:0 -z $LIP2; adm -a -t $vip:0 -r $raw_s2:0 --fullnat")
         f = Flow(w, 2017, vport=4711)
@@ -152,7 +150,7 @@ def test_a_service_for_every_port(w):
         same((w.vip, 4711, f.c_isn + 1), (back.src, back.l4.sport, back.l4.ack))
         same((w.lip1, w.s1), ((own := Flow(w, 2018).syn()).src, own.dst), "the service of port 80")
     finally:
-        IPVS.ask(3, attr(1, ident))
+        IPVS.ask(DEL_SERVICE, attr(1, ident(**service)))
 
 
 def test_extension_headers_are_kept():

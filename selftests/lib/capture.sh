@@ -46,6 +46,16 @@ NFT
 packets() { in_ns "$2" nft list table netdev "$1" | sed -n 's/.*counter packets \([0-9]*\) bytes.*/\1/p'; }
 octets() { in_ns "$2" nft list table netdev "$1" | sed -n 's/.*counter packets [0-9]* bytes \([0-9]*\).*/\1/p'; }
 
+# kept_whole WHAT BYTES ENTERED LEFT: bulk data left the director in at most 1.1 of the packets that it entered in, and these
+# were big ones. How much a sender puts into one depends on how soon it is answered.
+kept_whole() {
+    local average=$(($2 / $4)) least=8000
+    ! debug_kernel || least=4000
+    note "$1: $3 packets in, $4 out, $average bytes each"
+    at_most $(($3 * 11 / 10)) "$4" "packets out for $3 in"
+    at_least $least $average "bytes per packet"
+}
+
 # captured_hex NAME FILTER: a line of hexadecimal digits for each packet that matches, headers included, without spaces.
 captured_hex() {
     tcpdump -r "$TMP/$1.pcap" -nx "$2" 2>/dev/null |

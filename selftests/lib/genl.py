@@ -1,4 +1,4 @@
-"""Generic netlink by hand: any message, right or wrong, and what the kernel answers to it."""
+"""Netlink by hand: any message, right or wrong, and what the kernel answers to it."""
 import os
 import socket
 import struct
@@ -48,29 +48,28 @@ class Refused(Exception):
         self.errno, self.text, self.offset = errno, text, offset
 
 
-class Genl:
-    def __init__(self, family, ns="director"):
+class Netlink:
+    """A socket in a namespace, which stays for as long as that is open: `with Netlink(...)` closes it."""
+
+    def __init__(self, protocol, ns):
         with wire.inside(ns):
-            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
+            self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
         self.sock.settimeout(20)
-        self.seq, self.id, self.version = 0, GENL_ID_CTRL, 2
-        reply = self.ask(3, attr(2, family))[0][1]
-        info = dict(reply)
-        self.id = struct.unpack("=H", info[1])[0]
-        self.version = 1
-        self.described = {"id": self.id, "version": struct.unpack("=I", info[3])[0], "hdrsize": struct.unpack("=I", info[4])[0],
-                          "maxattr": struct.unpack("=I", info[5])[0],
-                          "ops": {struct.unpack("=I", dict(parse(o))[1])[0]: struct.unpack("=I", dict(parse(o))[2])[0]
-                                  for _, o in parse(info.get(6, b""))}}
+        self.seq = 0
 
-    def ask(self, command, payload=b"", flags=0, dump=False, raw=None):
-        """Sends one command; returns [(command, [(kind, bytes)])], or raises Refused."""
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def exchange(self, kind, body, flags=0, dump=False):
+        """Sends one message; returns the bodies of those that answer it, or raises Refused."""
         self.seq += 1
         flags |= NLM_F_REQUEST | (NLM_F_DUMP if dump else NLM_F_ACK)
-        body = raw if raw is not None else struct.pack("=BBH", command, self.version, 0) + payload
-        self.sock.send(struct.pack("=IHHII", 16 + len(body), self.id, flags, self.seq, 0) + body)
+        self.sock.send(struct.pack("=IHHII", 16 + len(body), kind, flags, self.seq, 0) + body)
         out = []
         while True:
             data = self.sock.recv(1 << 20)
@@ -90,8 +89,27 @@ class Genl:
                         return out
                     at = 20 if mflags & NLM_F_CAPPED else 4 + struct.unpack("=I", message[4:8])[0]
                     raise Refused(-error, self._text(message[at:]) if mflags & NLM_F_ACK_TLVS else "")
-                out.append((message[0], parse(message[4:])))
+                out.append(message)
 
     @staticmethod
     def _text(data):
         return next((b.rstrip(b"\0").decode() for k, b in parse(data) if k == 1), "")
+
+
+class Genl(Netlink):
+    def __init__(self, family, ns="director"):
+        super().__init__(NETLINK_GENERIC, ns)
+        self.id, self.version = GENL_ID_CTRL, 2
+        reply = self.ask(3, attr(2, family))[0][1]
+        info = dict(reply)
+        self.id = struct.unpack("=H", info[1])[0]
+        self.version = 1
+        self.described = {"id": self.id, "version": struct.unpack("=I", info[3])[0], "hdrsize": struct.unpack("=I", info[4])[0],
+                          "maxattr": struct.unpack("=I", info[5])[0],
+                          "ops": {struct.unpack("=I", dict(parse(o))[1])[0]: struct.unpack("=I", dict(parse(o))[2])[0]
+                                  for _, o in parse(info.get(6, b""))}}
+
+    def ask(self, command, payload=b"", flags=0, dump=False, raw=None):
+        """Sends one command; returns [(command, [(kind, bytes)])], or raises Refused."""
+        body = raw if raw is not None else struct.pack("=BBH", command, self.version, 0) + payload
+        return [(message[0], parse(message[4:])) for message in self.exchange(self.id, body, flags, dump)]

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 
-PAUSE, OPEN = 0.2, 40
+PAUSE, OPEN = 0.5, 40
 
 
 def try_to(act):

@@ -42,6 +42,13 @@ def same(wanted, got, what="value"):
     assert wanted == got, f"{what}: wanted {wanted!r}, got {got!r}"
 
 
+def wait_for(what, seconds=20):
+    limit = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < limit, "did not become true"
+        time.sleep(0.01)
+
+
 def reports():
     n = 0
     for f in ("/sys/kernel/warn_count", "/sys/kernel/oops_count"):
@@ -55,6 +62,12 @@ def reports():
 def note(text):
     for line in str(text).splitlines():
         print("  #", line)
+
+
+def reached(text):
+    """A note about how much was tried, which is printed though nothing failed."""
+    for line in str(text).splitlines():
+        print("  # reached:", line, flush=True)
 
 
 def too_long(*_):

@@ -14,6 +14,9 @@ TMP=${TMPDIR:-/tmp}/$CASE
 # note TEXT...: a diagnostic line. Stdout belongs to KTAP, so everything else has a `#` before it.
 note() { printf '%s\n' "$*" | sed 's/^/  # /' >&3; }
 
+# reached TEXT...: a note about how much was tried, which is printed though nothing failed.
+reached() { printf '%s\n' "$*" | sed 's/^/  # reached: /' >&3; }
+
 # fail TEXT...: the fact is false, and this is what was seen instead.
 fail() { note "$*"; exit 1; }
 

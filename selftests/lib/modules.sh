@@ -5,6 +5,9 @@
 
 loaded() { [ -d "/sys/module/$1" ]; }
 
+# debug_kernel: whether it is KERNEL=debug, which does the same in several times the time.
+debug_kernel() { [ -e /sys/kernel/debug/kmemleak ]; }
+
 lvs_in() { loaded lvs || modprobe lvs; }
 toa_in() { loaded toa || modprobe toa; }
 stock_in() { loaded ip_vs || modprobe -i ip_vs; }

@@ -14,7 +14,7 @@ http {
     log_format peer '\$remote_addr:\$remote_port \$request_uri';
     access_log $dir/access.log peer;
     client_body_temp_path $dir/body; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
-    client_max_body_size 100m; sendfile on; keepalive_requests 100000;
+    client_max_body_size 100m; sendfile on; keepalive_requests 100000; keepalive_timeout 1h;
     server {
         listen $listen; listen [::]:${listen##*:} ipv6only=on; root $dir/www; dav_methods PUT;
         location = / { default_type text/plain; return 200 "$name \$remote_addr\n"; }

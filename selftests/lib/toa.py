@@ -12,7 +12,7 @@ import struct
 import subprocess
 import time
 
-from ktap import same, sh, skip
+from ktap import same, sh, skip, wait_for
 from packet import Tcp, toa
 from wire import End, inside, mac_of
 
@@ -259,13 +259,6 @@ class counted:
         after = self.family.stats()
         got = {n: after[n] - self.before[n] for n in after if n != "entries" and after[n] != self.before[n]}
         assert got == self.wanted, f"counted {got}, wanted {self.wanted}"
-
-
-def wait_for(what, seconds=20):
-    limit = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < limit, "did not become true"
-        time.sleep(0.01)
 
 
 libc = ctypes.CDLL(None, use_errno=True)
