@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.bash"
 
 # It takes every connection, reads, and answers nothing.
-python3 - >"$scratch/port" <<'PYTHON' &
+"$LVS_BUILD/enter" python3 - >"$scratch/port" <<'PYTHON' &
 import socket, threading
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
