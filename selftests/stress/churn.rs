@@ -27,7 +27,7 @@ const NEVER: u32 = 1 << 30;
 #[derive(Clone, Copy)]
 struct Known {
     due: u32,
-    /// The flush before it was added.
+    /// Flushes that had begun or ended before it was added.
     flush: u32,
     /// The tick after it was added: the next turn would meet it.
     added: u32,
@@ -147,7 +147,9 @@ fn find<'r>(
 
 /// Whether a pair may have gone by now without its owner.
 fn may_be_gone(stress: &Stress, pair: &Known) -> bool {
-    stress.flushes.load(Ordering::Acquire) != pair.flush || now(stress) >= pair.due
+    // A flush takes what it comes upon, also what is added while it runs.
+    let in_a_flush = pair.flush % 2 == 1;
+    in_a_flush || stress.flushes.load(Ordering::Acquire) != pair.flush || now(stress) >= pair.due
 }
 
 /// Whether it is there, from one side at least: what somebody else takes out

@@ -83,6 +83,7 @@ impl Single for Flush {
         let _turn = stress.turn.lock();
         stress.flushes.fetch_add(1, Ordering::AcqRel);
         stress.table.clear(|_| stress.tally.flushed.add());
+        stress.flushes.fetch_add(1, Ordering::AcqRel);
         seq_print!(out, "flushed {}\n", stress.tally.flushed.get());
     }
 }

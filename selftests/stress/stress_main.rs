@@ -58,7 +58,7 @@ struct Stress {
     tick: AtomicU32,
     /// The last tick of which all that was due has ended.
     turned: AtomicU32,
-    /// Moves on before anything is taken out by a flush.
+    /// Moves on when a flush begins and when it has ended: odd while one runs.
     flushes: AtomicU32,
     /// How many have churned: each has keys of its own.
     owners: AtomicU32,
