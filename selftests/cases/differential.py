@@ -26,12 +26,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import ktap
 from genl import Genl
+from ipvs import FLUSH
 from ktap import note, run, same, sh
 from wire import inside
 
 ktap.SECONDS = 240  # a fact plays the whole script
 DATA = os.path.join(HERE, "differential")
-FLUSH = 17
 WHATS = ("status", "stdout", "stderr", "table")
 STOCK, LVS, RS, RS_STOCK = "stock ipvsadm on ip_vs", "stock ipvsadm on lvs", "ipvsadm-rs on lvs", "ipvsadm-rs on ip_vs"
 WHO = {"stock": ["stock"], "rs": ["rs"], "both": ["stock", "rs"], "ip_vs": ["ip_vs"], "program": ["rs", "ip_vs"]}

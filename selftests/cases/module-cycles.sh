@@ -50,22 +50,14 @@ at_once() {
     wait $other
 }
 
-# quietly COMMAND...: without the traffic, which has memory of its own.
-quietly() {
-    local rc=0
-    kill -STOP "$(pid_of knock)"
-    ("$@") || rc=$?
-    kill -CONT "$(pid_of knock)"
-    return $rc
-}
-
 test_nothing_stays() {
     local i before
     # What is made once by whoever is first.
     cycle; cycle
-    before=$(quietly slab_objects "$GENERAL")
+    # Without the traffic, which has memory of its own.
+    before=$(without knock slab_objects "$GENERAL")
     for ((i = 0; i < cycles; i++)); do cycle; done
-    quietly general_as "$before"
+    without knock general_as "$before"
     reached "$cycles times loaded and unloaded"
     no_slabs lvs toa
 }

@@ -14,7 +14,7 @@ import ktap
 from genl import Genl, attr
 from ipvs import FULLNAT, NEW_DEST, NEW_LADDR, NEW_SERVICE, PERSISTENT, TCP, UDP, dest, full, ident, local
 from ktap import note, reached, run, sh, wait_for
-from rtnl import Rtnl
+from rtnl import Device
 from wire import inside
 
 ktap.SECONDS = 14400  # a fact is all of the cycles
@@ -51,10 +51,10 @@ def make():
                     f"link set far-{name} up\n" for name, net in SUBNETS.items())
     sh(f"ns_add {' '.join(SUBNETS)}; batch client <<'IP'\n{links}IP")
     for name, net in SUBNETS.items():
-        with Rtnl(name) as ip:
-            ip.address("near", net.vip, net.bits)
-            ip.address("near", net.lip, net.bits)
-            ip.up("near")
+        with Device(name, "near") as near:
+            near.address(net.vip, net.bits)
+            near.address(net.lip, net.bits)
+            near.up()
         which = {"port": net.port, "af": net.family, "proto": net.proto, "a": net.vip}
         with Genl("IPVS", name) as services, Genl("LVS", name) as own:
             services.ask(NEW_SERVICE, attr(1, full(**which, **net.more)))
@@ -84,7 +84,7 @@ def cycle():
 
 def quietly(script):
     """Without the traffic, which has memory of its own."""
-    return sh(f"kill -STOP $(pid_of knock)\n{script}\nkill -CONT $(pid_of knock)")
+    return sh(f"quiet() {{ {script}; }}; without knock quiet")
 
 
 def test_nothing_stays():

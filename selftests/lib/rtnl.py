@@ -1,4 +1,4 @@
-"""A namespace's devices and addresses, without a process for each: under emulation that is what takes the time."""
+"""A device of a namespace and its addresses, without a process for each: under emulation that is what takes the time."""
 import socket
 import struct
 
@@ -10,20 +10,17 @@ NLM_F_CREATE = 0x400
 IFF_UP, IFA_ADDRESS, IFA_LOCAL, IFA_F_NODAD = 1, 1, 2, 2
 
 
-class Rtnl(Netlink):
-    def __init__(self, ns):
+class Device(Netlink):
+    def __init__(self, ns, name):
         super().__init__(NETLINK_ROUTE, ns)
-        self.ns = ns
+        with inside(ns):
+            self.index = socket.if_nametoindex(name)
 
-    def index(self, dev):
-        with inside(self.ns):
-            return socket.if_nametoindex(dev)
+    def up(self):
+        self.exchange(RTM_NEWLINK, struct.pack("=BxHiII", 0, 0, self.index, IFF_UP, IFF_UP))
 
-    def up(self, dev):
-        self.exchange(RTM_NEWLINK, struct.pack("=BxHiII", 0, 0, self.index(dev), IFF_UP, IFF_UP))
-
-    def address(self, dev, address, bits):
+    def address(self, address, bits):
         """Without waiting for somebody who might have it, too."""
         family, flags = (socket.AF_INET6, IFA_F_NODAD) if ":" in address else (socket.AF_INET, 0)
-        self.exchange(RTM_NEWADDR, struct.pack("=BBBBi", family, bits, flags, 0, self.index(dev)) +
+        self.exchange(RTM_NEWADDR, struct.pack("=BBBBi", family, bits, flags, 0, self.index) +
                       attr(IFA_LOCAL, addr(address)) + attr(IFA_ADDRESS, addr(address)), NLM_F_CREATE)

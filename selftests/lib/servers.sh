@@ -52,6 +52,15 @@ background() {
 }
 pid_of() { cat "$TMP/$1.pid"; }
 
+# without NAME COMMAND...: does it while what runs in the background by that name stands still.
+without() {
+    local pid rc=0; pid=$(pid_of "$1"); shift
+    kill -STOP "$pid"
+    ("$@") || rc=$?
+    kill -CONT "$pid"
+    return $rc
+}
+
 # end_of NAME: ends it, and returns when it is gone.
 end_of() { kill -KILL "$(pid_of "$1")"; wait_for gone "$(pid_of "$1")"; }
 

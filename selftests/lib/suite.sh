@@ -3,11 +3,12 @@
 # A case that hangs is ended after CASE_SECONDS (on the debug kernel four times that) and counts as failed.
 cd /share || exit 1
 . ./environment
+. lib/modules.sh
 mapfile -t cases <suite
 echo "KTAP version 1"
 echo "1..${#cases[@]}"
 n=0 failed=0 patience=1
-[ ! -e /sys/kernel/debug/kmemleak ] || patience=4
+! debug_kernel || patience=4
 for name in "${cases[@]}"; do
     n=$((n + 1)) start=${EPOCHREALTIME/[.,]/}
     case_file=$(compgen -G "cases/$name.*" | head -n 1)
