@@ -10,6 +10,8 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
 NETLINK_GENERIC, SOL_NETLINK, NETLINK_EXT_ACK, NETLINK_CAP_ACK = 16, 270, 11, 10
 GENL_ID_CTRL, NESTED = 16, 0x8000
+# What is read at once: as much the kernel puts into each datagram of a listing.
+DATAGRAM = 16384
 
 
 def attr(kind, data=b""):
@@ -67,12 +69,15 @@ class Netlink:
 
     def exchange(self, kind, body, flags=0, dump=False):
         """Sends one message; returns the bodies of those that answer it, or raises Refused."""
+        return [message for datagram in self.datagrams(kind, body, flags, dump) for message in datagram]
+
+    def datagrams(self, kind, body, flags=0, dump=False):
+        """As `exchange`, but what each datagram brings by itself: the kernel makes the next one when one is taken."""
         self.seq += 1
         flags |= NLM_F_REQUEST | (NLM_F_DUMP if dump else NLM_F_ACK)
         self.sock.send(struct.pack("=IHHII", 16 + len(body), kind, flags, self.seq, 0) + body)
-        out = []
         while True:
-            data = self.sock.recv(1 << 20)
+            data, out = self.sock.recv(DATAGRAM), []
             while data:
                 length, kind, mflags, seq, _ = struct.unpack("=IHHII", data[:16])
                 message, data = data[16:length], data[(length + 3) & ~3:]
@@ -82,14 +87,17 @@ class Netlink:
                     error = struct.unpack("=i", message[:4])[0] if len(message) >= 4 else 0
                     if error:
                         raise Refused(-error, self._text(message[4:]))
-                    return out
+                    yield out
+                    return
                 if kind == NLMSG_ERROR:
                     error = struct.unpack("=i", message[:4])[0]
                     if not error:
-                        return out
+                        yield out
+                        return
                     at = 20 if mflags & NLM_F_CAPPED else 4 + struct.unpack("=I", message[4:8])[0]
                     raise Refused(-error, self._text(message[at:]) if mflags & NLM_F_ACK_TLVS else "")
                 out.append(message)
+            yield out
 
     @staticmethod
     def _text(data):
@@ -111,5 +119,13 @@ class Genl(Netlink):
 
     def ask(self, command, payload=b"", flags=0, dump=False, raw=None):
         """Sends one command; returns [(command, [(kind, bytes)])], or raises Refused."""
-        body = raw if raw is not None else struct.pack("=BBH", command, self.version, 0) + payload
+        body = raw if raw is not None else self._request(command, payload)
         return [(message[0], parse(message[4:])) for message in self.exchange(self.id, body, flags, dump)]
+
+    def listing(self, command, payload=b""):
+        """Lists something: what each datagram brings, in lists as those of `ask`."""
+        for datagram in self.datagrams(self.id, self._request(command, payload), dump=True):
+            yield [(message[0], parse(message[4:])) for message in datagram]
+
+    def _request(self, command, payload):
+        return struct.pack("=BBH", command, self.version, 0) + payload
