@@ -4,7 +4,7 @@
 
 use crate::stats::Stats;
 use core::sync::atomic::{
-    fence, AtomicBool, AtomicU32,
+    fence, AtomicBool, AtomicU32, AtomicU64,
     Ordering::{Relaxed, SeqCst},
 };
 use kernel::{prelude::*, sync::Arc};
@@ -24,6 +24,8 @@ use lvs_wire::addr::{Address, AnyEndpoint};
 /// A server of one service. It lives for as long as it has connections.
 pub(crate) struct Dest {
     pub(crate) real: AnyEndpoint,
+    /// Those that were added later to their service have a higher one.
+    serial: AtomicU64,
     weight: AtomicU32,
     /// The latest weight above 0.
     last_weight: AtomicU32,
@@ -56,6 +58,7 @@ impl Dest {
     ) -> Result<Arc<Self>> {
         let dest = Self {
             real,
+            serial: AtomicU64::new(0),
             weight: AtomicU32::new(0),
             last_weight: AtomicU32::new(0),
             method: AtomicU32::new(0),
@@ -73,6 +76,16 @@ impl Dest {
         };
         dest.change(config);
         Ok(Arc::new(dest, GFP_KERNEL)?)
+    }
+
+    /// It is the last in its service from now on. `serial` is the highest one.
+    pub(crate) fn set_serial(&self, serial: u64) {
+        self.serial.store(serial, Relaxed);
+    }
+
+    /// Where a listing of its service has got to with it; 0 is nowhere.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.load(Relaxed)
     }
 
     /// Changes the settings; connections keep the method they began with.

@@ -17,6 +17,8 @@ use lvs_wire::addr::{AnyAddr, Family};
 /// One address in one pool. It lives for as long as it has connections.
 pub(crate) struct Local {
     pub(crate) addr: AnyAddr,
+    /// Those that came later to their pool have a higher one, from 1 on.
+    pub(crate) serial: u64,
     conns: AtomicU32,
     exhausted: AtomicU64,
     /// It has been removed from its pool: it gets no new connections.
@@ -27,10 +29,11 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    fn new(addr: AnyAddr) -> Result<Arc<Self>> {
+    fn new(addr: AnyAddr, serial: u64) -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {
                 addr,
+                serial,
                 conns: AtomicU32::new(0),
                 exhausted: AtomicU64::new(0),
                 draining: AtomicBool::new(false),
@@ -83,20 +86,26 @@ type Members = Vec<Arc<Local>>;
 
 /// Local addresses that connections are spread over.
 pub(crate) struct Pool {
+    /// Those that were made later have a higher one.
+    pub(crate) serial: u64,
     members: rcu::Cell<Members>,
     /// Removed ones that still have connections.
     leaving: rcu::Cell<Members>,
     /// Which one is next; any number will do.
     cursor: AtomicU32,
+    /// How many addresses it has had.
+    had: AtomicU64,
 }
 
 impl Pool {
     /// An empty pool that begins at a random place once it has members.
-    pub(crate) fn new(random: u32) -> Self {
+    pub(crate) fn new(random: u32, serial: u64) -> Self {
         Self {
+            serial,
             members: rcu::Cell::empty(),
             leaving: rcu::Cell::empty(),
             cursor: AtomicU32::new(random),
+            had: AtomicU64::new(0),
         }
     }
 
@@ -150,8 +159,8 @@ impl Pool {
         self.leaving.read(rcu).map_or(&[], |leaving| leaving)
     }
 
-    /// Adds an address; one that is leaving comes back with its connections.
-    /// May sleep; one writer at a time.
+    /// Adds an address; one that is leaving comes back with its connections,
+    /// to where it was. May sleep; one writer at a time.
     ///
     /// # Errors
     ///
@@ -166,13 +175,14 @@ impl Pool {
         };
         let local = match back {
             Some(local) => local,
-            None => Local::new(addr)?,
+            None => {
+                let had = self.had.fetch_add(1, Relaxed);
+                Local::new(addr, had.wrapping_add(1))?
+            }
         };
-        let mut members = copy(&self.members, |_| true)?;
-        members.push(local.clone(), Gfp::Kernel)?;
         // Memory for both lists before either is published.
-        let members = boxed(members)?;
-        let leaving = boxed(copy(&self.leaving, |l| l.addr != addr)?)?;
+        let members = with(&self.members, &local)?;
+        let leaving = without(&self.leaving, |l| l.addr == addr)?;
         self.members.replace(Some(members));
         local.draining.store(false, Relaxed);
         local.dedicated.store(dedicated, Relaxed);
@@ -192,11 +202,9 @@ impl Pool {
             self.members(&rcu).iter().find(|l| l.addr == addr).cloned()
         };
         let gone = gone.ok_or(ENOENT)?;
-        let mut leaving = copy(&self.leaving, |_| true)?;
-        leaving.push(gone.clone(), Gfp::Kernel)?;
         // As in `add`.
-        let leaving = boxed(leaving)?;
-        let members = boxed(copy(&self.members, |l| l.addr != addr)?)?;
+        let leaving = with(&self.leaving, &gone)?;
+        let members = without(&self.members, |l| l.addr == addr)?;
         self.members.replace(Some(members));
         gone.draining.store(true, Relaxed);
         self.leaving.replace(Some(leaving));
@@ -209,7 +217,7 @@ impl Pool {
         let idle = |local: &Arc<Local>| local.conns() == 0;
         if self.leaving(&ReadLock::new()).iter().any(idle) {
             // No memory: another time.
-            if let Ok(left) = copy(&self.leaving, |local| local.conns() != 0).and_then(boxed) {
+            if let Ok(left) = without(&self.leaving, |local| local.conns() == 0) {
                 self.leaving.replace(Some(left));
             }
         }
@@ -224,21 +232,45 @@ impl Pool {
     }
 }
 
-/// The members that `keep` says yes to, with room for one more. May sleep; one
+/// The list with one more, where it belongs by its number. May sleep; one
 /// writer at a time.
-fn copy(list: &rcu::Cell<Members>, keep: impl Fn(&Local) -> bool) -> Result<Members> {
+fn with(list: &rcu::Cell<Members>, local: &Arc<Local>) -> Result<rcu::Boxed<Members>> {
+    build(list, |copy, all| {
+        let place = all.iter().position(|other| other.serial > local.serial);
+        let parts = place.and_then(|place| all.split_at_checked(place));
+        let (earlier, later) = parts.unwrap_or((all, &[]));
+        let parts = [earlier, core::slice::from_ref(local), later];
+        for each in parts.into_iter().flatten() {
+            copy.push_within(each.clone()).map_err(|_| ENOMEM)?;
+        }
+        Ok(())
+    })
+}
+
+/// The list without those that `gone` says yes to. May sleep; one writer at a
+/// time.
+fn without(
+    list: &rcu::Cell<Members>,
+    gone: impl Fn(&Local) -> bool,
+) -> Result<rcu::Boxed<Members>> {
+    build(list, |copy, all| {
+        for each in all.iter().filter(|each| !gone(each)) {
+            copy.push_within(each.clone()).map_err(|_| ENOMEM)?;
+        }
+        Ok(())
+    })
+}
+
+/// What `fill` makes of a list, at most one longer.
+fn build(
+    list: &rcu::Cell<Members>,
+    fill: impl FnOnce(&mut Members, &[Arc<Local>]) -> Result,
+) -> Result<rcu::Boxed<Members>> {
     // Memory first: a read section must not sleep.
     let len = list.read(&ReadLock::new()).map_or(0, |list| list.len());
     let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)?;
     let rcu = ReadLock::new();
-    for local in list.read(&rcu).map_or(&[][..], |list| list) {
-        if keep(local) {
-            copy.push_within(local.clone()).map_err(|_| ENOMEM)?;
-        }
-    }
-    Ok(copy)
-}
-
-fn boxed(members: Members) -> Result<rcu::Boxed<Members>> {
-    Ok(rcu::Boxed::new(members, Gfp::Kernel)?)
+    fill(&mut copy, list.read(&rcu).map_or(&[][..], |list| list))?;
+    drop(rcu);
+    Ok(rcu::Boxed::new(copy, Gfp::Kernel)?)
 }

@@ -232,6 +232,20 @@ impl Service {
         dest::in_effect(dest.configured(), pool, family != self.key.family())
     }
 
+    /// The destinations, newest first as stock lists them: those behind number
+    /// `last`, or all with 0. Any context.
+    ///
+    /// Each that stays is met once, whatever is added and removed meanwhile,
+    /// if the caller keeps the lowest number that it has met.
+    pub(crate) fn dests_behind<'r>(
+        &'r self,
+        last: u64,
+        rcu: &'r ReadLock,
+    ) -> impl Iterator<Item = &'r Arc<Dest>> + 'r {
+        let all = self.dests(rcu).iter().rev();
+        all.filter(move |dest| last == 0 || dest.serial() < last)
+    }
+
     /// The destination at an address. Any context.
     pub(crate) fn find_dest(&self, real: AnyEndpoint) -> Option<Arc<Dest>> {
         let rcu = ReadLock::new();

@@ -61,7 +61,7 @@ impl Services {
             lists: Mutex::new(Lists::default(), c"lvs_services", static_lock_class!())?,
             key: Key::random(),
             buckets,
-            default_pool: Pool::new(random::u32()),
+            default_pool: Pool::new(random::u32(), 0),
             locals: Addresses::new(),
             virtuals: Addresses::new(),
             tunnels: Addresses::new(),
@@ -160,7 +160,7 @@ impl Services {
             }
             self.virtuals.add(addr)?;
         }
-        let serial = lists.serial;
+        let serial = lists.next_serial();
         let stats = lists.stats(key)?;
         let service = Service::new(key, config, pool, serial, stats)?;
         let service = shared(service)?;
@@ -173,7 +173,6 @@ impl Services {
         self.rebuild_bucket(&service, true)?;
         // There is room, so that nothing fails once it can be found.
         let _ = lists.services.push_within(service);
-        lists.serial = serial.wrapping_add(1);
         Ok(())
     }
 
@@ -286,11 +285,13 @@ impl Services {
         }
         let mut dests = service.copy_dests()?;
         let former = lists.removed(key, named);
+        let serial = lists.next_serial();
         let dest = match &former {
             Some(dest) => dest.clone(),
             None => Dest::new(named, config, service.stats.clone())
                 .map_err(|_| ConfigError::NoMemory)?,
         };
+        dest.set_serial(serial);
         dests.push_within(dest).map_err(|_| ConfigError::NoMemory)?;
         let draft = service.draft(dests)?;
         if let Some(dest) = former {
@@ -398,24 +399,14 @@ impl Services {
     /// pools without addresses that no service has. May sleep.
     pub(crate) fn tidy(&self) {
         let mut lists = self.lists.lock();
-        let mut index = 0;
-        while let Some((_, dest)) = lists.removed.get(index) {
-            if dest.conns() == (0, 0) && dest.persistent() == 0 {
-                lists.removed.swap_remove(index);
-            } else {
-                index = index.saturating_add(1);
-            }
-        }
+        lists
+            .removed
+            .retain(|(_, dest)| dest.conns() != (0, 0) || dest.persistent() != 0);
         self.default_pool.tidy();
-        let mut index = 0;
-        while let Some((key, pool)) = lists.pools.get(index) {
+        lists.pools.retain(|(key, pool)| {
             pool.tidy();
-            if pool.is_idle(&ReadLock::new()) && self.find(*key).is_none() {
-                lists.pools.swap_remove(index);
-            } else {
-                index = index.saturating_add(1);
-            }
-        }
+            !pool.is_idle(&ReadLock::new()) || self.find(*key).is_some()
+        });
     }
 }
 

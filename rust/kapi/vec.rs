@@ -119,6 +119,23 @@ impl<T> Vec<T> {
         Some(unsafe { self.start.as_ptr().add(self.len).read() })
     }
 
+    /// Drops all that `keep` says no to; the others stay in their order.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        let mut kept = 0_usize;
+        for index in 0..self.len {
+            if self.get(index).is_some_and(&mut keep) {
+                let start = self.start.as_ptr();
+                // SAFETY: `kept` is at most `index`, which is inside: both are
+                // initialised, and the swap may be with itself.
+                unsafe { ptr::swap(start.add(kept), start.add(index)) };
+                kept = kept.wrapping_add(1);
+            }
+        }
+        while self.len > kept {
+            drop(self.pop());
+        }
+    }
+
     /// Takes a value out; the last one takes its place.
     pub fn swap_remove(&mut self, index: usize) -> Option<T> {
         if index >= self.len {

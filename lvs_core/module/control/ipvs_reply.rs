@@ -35,7 +35,8 @@ pub(super) fn services(ns: &Ns, cursor: &mut Cursor, out: &mut Dump<'_>) -> Resu
     result
 }
 
-/// The rest of the destinations of a service; the cursor is a place in them.
+/// The rest of the destinations of a service; the cursor is the number of the
+/// last one.
 pub(super) fn dests(
     ns: &Ns,
     key: ServiceKey,
@@ -46,18 +47,23 @@ pub(super) fn dests(
         return Ok(());
     };
     let rcu = ReadLock::new();
-    let Cursor([place, ..]) = cursor;
-    for each in service.dests(&rcu).iter().rev().skip(index(*place)) {
+    let Cursor([last, ..]) = cursor;
+    for each in service.dests_behind(*last, &rcu) {
         out.message(cmd::NEW_DEST, |out| {
             out.nest_unmarked(attr::DEST, |out| dest(each, out))
         })?;
-        *place = place.wrapping_add(1);
+        *last = behind(*last, each);
     }
     Ok(())
 }
 
-fn index(place: u64) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
+/// How far a listing of destinations has got after `each`. One that is added
+/// anew meanwhile has a high number suddenly; that does not lead back.
+pub(super) fn behind(last: u64, each: &Dest) -> u64 {
+    match last {
+        0 => each.serial(),
+        _ => last.min(each.serial()),
+    }
 }
 
 /// One service, with its nest.

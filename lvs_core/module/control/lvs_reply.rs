@@ -4,6 +4,7 @@
 
 use super::{
     ipvs_genl::table_size,
+    ipvs_reply::behind,
     parse::Filter,
     refuse::refusal,
     stats::Figures, //
@@ -17,7 +18,7 @@ use crate::{
     service::Service, //
 };
 use core::{net::IpAddr, sync::atomic::Ordering::Relaxed};
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     config::ConfigError,
     conn::Method,
@@ -140,7 +141,8 @@ pub(super) fn services(ns: &Ns, cursor: &mut Cursor, out: &mut Dump<'_>) -> Resu
     result
 }
 
-/// The rest of the destinations of a service; the cursor is a place in them.
+/// The rest of the destinations of a service; the cursor is the number of the
+/// last one.
 pub(super) fn dests(
     ns: &Ns,
     key: ServiceKey,
@@ -152,11 +154,11 @@ pub(super) fn dests(
         .find(key)
         .ok_or(refusal(ConfigError::ServiceUnknown))?;
     let rcu = ReadLock::new();
-    let Cursor([place, ..]) = cursor;
-    for each in service.dests(&rcu).iter().rev().skip(index(*place)) {
+    let Cursor([last, ..]) = cursor;
+    for each in service.dests_behind(*last, &rcu) {
         let method = service.method(each, &ns.services.default_pool, &rcu);
         out.message(cmd::GET_DEST, |out| dest(each, method, out))?;
-        *place = place.wrapping_add(1);
+        *last = behind(*last, each);
     }
     Ok(())
 }
@@ -178,27 +180,31 @@ fn dest(each: &Dest, method: Method, out: &mut Writer<'_>) -> Result {
 }
 
 /// The rest of the local addresses: of one service or, without a key, of the
-/// default pool and then of all services. The cursor is the place of a pool
-/// and a place in it.
+/// default pool and then of all services. The cursor is the number of a pool,
+/// whether its members are done, and the number of the last address. One that
+/// is removed meanwhile may come twice: as a member, and as one that leaves.
 pub(super) fn locals(
     ns: &Ns,
     key: Option<ServiceKey>,
     cursor: &mut Cursor,
     out: &mut Dump<'_>,
 ) -> Result<(), Halt> {
-    let Cursor([pool, place, ..]) = cursor;
-    let (mut at, mut result) = (0u64, Ok(()));
-    ns.services.for_each_pool(|owner, members| {
-        let here = at;
-        at = here.wrapping_add(1);
-        if result.is_err() || here < *pool {
+    let Cursor([next, members_done, last, ..]) = cursor;
+    let mut result = Ok(());
+    ns.services.for_each_pool(|owner, pool| {
+        if result.is_err() || pool.serial < *next {
             return;
         }
         if key.is_none() || owner == key {
-            result = pool_members(ns, owner, members, place, out);
+            // Another one than that in which the listing was.
+            if pool.serial > *next {
+                (*members_done, *last) = (0, 0);
+            }
+            *next = pool.serial;
+            result = pool_members(ns, owner, pool, (members_done, last), out);
         }
         if result.is_ok() {
-            (*pool, *place) = (at, 0);
+            (*next, *members_done, *last) = (pool.serial.wrapping_add(1), 0, 0);
         }
     });
     result
@@ -207,23 +213,30 @@ pub(super) fn locals(
 fn pool_members(
     ns: &Ns,
     owner: Option<ServiceKey>,
-    members: &Pool,
-    place: &mut u64,
+    pool: &Pool,
+    (members_done, last): (&mut u64, &mut u64),
     out: &mut Dump<'_>,
 ) -> Result<(), Halt> {
     let rcu = ReadLock::new();
+    let mut list = |all: &[Arc<Local>], last: &mut u64| {
+        let from = *last;
+        for each in all.iter().filter(|each| each.serial > from) {
+            out.message(cmd::GET_LADDR, |out| {
+                if let Some(key) = &owner {
+                    out.nest(attr::SERVICE, |out| name(key, out))?;
+                }
+                local(ns, each, out)
+            })?;
+            *last = each.serial;
+        }
+        Ok(())
+    };
     // Those that have been removed and still have connections come last.
-    let both = [members.members(&rcu), members.leaving(&rcu)];
-    for each in both.into_iter().flatten().skip(index(*place)) {
-        out.message(cmd::GET_LADDR, |out| {
-            if let Some(key) = &owner {
-                out.nest(attr::SERVICE, |out| name(key, out))?;
-            }
-            local(ns, each, out)
-        })?;
-        *place = place.wrapping_add(1);
+    if *members_done == 0 {
+        list(pool.members(&rcu), last)?;
+        (*members_done, *last) = (1, 0);
     }
-    Ok(())
+    list(pool.leaving(&rcu), last)
 }
 
 fn local(ns: &Ns, each: &Local, out: &mut Writer<'_>) -> Result {

@@ -22,10 +22,17 @@ pub(super) struct Lists {
     /// Destinations that were removed and still have connections: added
     /// again, they get them back.
     pub(super) removed: Vec<(ServiceKey, Arc<Dest>)>,
-    pub(super) serial: u64,
+    serial: u64,
 }
 
 impl Lists {
+    /// What tells a listing that takes several calls how far it has got: the
+    /// number of what is made next, from 1 on.
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
     /// Whether packets of that family are of interest: there is a service of
     /// it, or one with servers of it.
     pub(super) fn has_family(&self, family: Family) -> bool {
@@ -41,7 +48,7 @@ impl Lists {
         if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == key) {
             return Ok(pool.clone());
         }
-        let pool = shared(Pool::new(random::u32()))?;
+        let pool = shared(Pool::new(random::u32(), self.next_serial()))?;
         self.pools
             .push((key, pool.clone()), Gfp::Kernel)
             .map_err(|_| ConfigError::NoMemory)?;
