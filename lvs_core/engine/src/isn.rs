@@ -225,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn a_generator_less_than_the_margin_ahead_is_not_enough() {
+        let last = u32::MAX - 5;
+        for ahead in [1, MARGIN - 1, MARGIN] {
+            let isn = choose(last.wrapping_add(ahead), Some(last));
+            assert_eq!(isn, last.wrapping_add(MARGIN), "{ahead:#x}");
+        }
+        let enough = last.wrapping_add(MARGIN + 1);
+        assert_eq!(choose(enough, Some(last)), enough);
+    }
+
+    #[test]
     fn a_secret_that_is_written_otherwise_is_none() {
         for text in [
             "",

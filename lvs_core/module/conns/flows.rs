@@ -211,7 +211,7 @@ impl<C: Family, S: Family> Flows<C, S> {
         }
         if let Some(local) = &entry.local {
             local.closed();
-            let sequence = entry.conn.last_sent(snapshot);
+            let sequence = entry.conn.last_acked(snapshot);
             self.spaces
                 .release(&entry.triple(), entry.conn.local.port, sequence, now());
         }

@@ -8,7 +8,7 @@
 pub(crate) const NAMED: [(&str, u64, &str); 2] = [
     (
         "reset-of-a-server-that-forgot",
-        703,
+        207,
         "after a silence it was reset at a number that it had before it began anew",
     ),
     (

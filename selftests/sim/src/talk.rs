@@ -104,7 +104,8 @@ pub(crate) struct Talk {
     pub(crate) rounds: u64,
     pub(crate) pause_ms: u64,
     pub(crate) ending: Ending,
-    /// The client says in an option that it is somebody else.
+    /// The client says in an option that it is somebody else, and in bare
+    /// acknowledgements that it has sent a lot.
     pub(crate) lies: bool,
     /// UDP over IPv4 without checksums.
     pub(crate) unchecked: bool,

@@ -83,11 +83,16 @@ impl<C: Address, S: Address> Conn<C, S> {
         })
     }
 
-    /// The last number the client sent, as the server counts: where the port's
-    /// next connection must not start (see [`crate::isn::choose`]).
+    /// The last number of the client that the server has acknowledged, as the
+    /// server counts: above it the port's next connection must start (see
+    /// [`crate::isn::choose`]). `None` for UDP.
+    ///
+    /// Before the first acknowledgement it is the SYN's. While a connection is
+    /// established it may lag. But what a server remembers of a connection,
+    /// its TIME_WAIT, follows a FIN, and from a FIN on each packet counts.
     #[inline]
     #[must_use]
-    pub fn last_sent(&self, snap: Snapshot) -> Option<u32> {
+    pub fn last_acked(&self, snap: Snapshot) -> Option<u32> {
         snap.state
             .has(CLIENT_SEQ)
             .then(|| snap.seqs.client_next().wrapping_add(self.isn_delta))

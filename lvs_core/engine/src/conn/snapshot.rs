@@ -8,7 +8,7 @@
 //!        32..63 last seen, in ticks                  each in its sender's own numbering
 //! ```
 
-use super::{Address, Conn};
+use super::{Address, Conn, Protocol};
 use crate::tcp::TcpState;
 use crate::time::Ticks;
 
@@ -189,8 +189,15 @@ impl<C: Address, S: Address> Conn<C, S> {
     #[inline]
     #[must_use]
     pub fn start(&self, now: Ticks) -> Snapshot {
+        let state = State(0).with_last_seen(now);
+        if matches!(self.protocol, Protocol::Tcp) && self.method.sees_replies() {
+            return Snapshot {
+                state: state.with(CLIENT_SEQ),
+                seqs: Seqs::new(self.client_isn.wrapping_add(1), 0),
+            };
+        }
         Snapshot {
-            state: State(0).with_last_seen(now),
+            state,
             seqs: Seqs::new(0, 0),
         }
     }

@@ -207,45 +207,47 @@ impl<C: Address, S: Address> Conn<C, S> {
         self.client_isn.wrapping_add(self.isn_delta).wrapping_add(1)
     }
 
-    /// Whether a server's SYN answers another one than that which opened the connection.
-    #[inline]
-    fn answers_another_syn(&self, segment: &Segment) -> bool {
-        matches!(segment.dir, Dir::Out) && segment.flags.ack() && segment.ack != self.after_syn()
-    }
-
     /// The numbers of both ends after a segment: what its sender has sent, and
     /// what it has got from the other.
+    ///
+    /// Of a client only what its server has acknowledged counts, wherever
+    /// replies are seen: from its SYN on ([`Conn::start`]). Clients say what they like, and all that share a local
+    /// address start above what [`Conn::last_acked`] makes of it.
     #[inline]
     fn with_numbers(&self, snap: Snapshot, old: TcpState, segment: &Segment) -> Snapshot {
         let mut state = snap.state;
-        // A SYN starts anew. What is established is not moved by one, unless a
-        // server that has forgotten it answers another one.
-        let established = matches!(old, TcpState::Established) && segment.flags.syn();
-        let restarts = established && self.answers_another_syn(segment);
-        let holds = established && !restarts;
-        let fresh = segment.flags.syn() && !holds;
-        let advance = |state: &mut State, flag, kept, number, fresh: bool| {
+        let mut advance = |flag, kept, number, fresh: bool| {
             let known = state.has(flag) && !fresh;
-            *state = state.with(flag);
-            match (known, holds) {
-                (true, true) => kept,
-                (true, false) => seq::later(number, kept),
-                (false, _) => number,
+            state = state.with(flag);
+            if known {
+                seq::later(number, kept)
+            } else {
+                number
             }
         };
+        // A SYN starts anew. What is established is not moved by one, unless a
+        // server that has forgotten it answers another one.
+        let syn = segment.flags.syn();
+        let holds = syn && matches!(old, TcpState::Established);
         let (mut client, mut server) = (snap.seqs.client_next(), snap.seqs.server_next());
         match segment.dir {
+            Dir::In if holds => {}
             Dir::In => {
-                client = advance(&mut state, CLIENT_SEQ, client, segment.end(), fresh);
+                if !self.method.sees_replies() {
+                    client = advance(CLIENT_SEQ, client, segment.end(), syn);
+                }
                 if segment.flags.ack() {
-                    server = advance(&mut state, SERVER_SEQ, server, segment.ack, false);
+                    server = advance(SERVER_SEQ, server, segment.ack, false);
                 }
             }
             Dir::Out => {
-                server = advance(&mut state, SERVER_SEQ, server, segment.end(), fresh);
+                let anew = holds && segment.flags.ack() && segment.ack != self.after_syn();
+                if !holds || anew {
+                    server = advance(SERVER_SEQ, server, segment.end(), syn);
+                }
                 if segment.flags.ack() {
                     let ack = segment.ack.wrapping_sub(self.isn_delta);
-                    client = advance(&mut state, CLIENT_SEQ, client, ack, restarts);
+                    client = advance(CLIENT_SEQ, client, ack, anew);
                 }
             }
         }

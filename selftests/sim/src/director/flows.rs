@@ -235,7 +235,7 @@ impl<C: Address, S: Address> Flows<C, S> {
         }
         if let Some(local) = entry.local {
             director.locals.borrow_mut()[local].conns -= 1;
-            let sequence = entry.conn.last_sent(snapshot);
+            let sequence = entry.conn.last_acked(snapshot);
             let port = entry.conn.local.port;
             if how == How::Restarted && director.has(Planted::LostPort) {
                 return;

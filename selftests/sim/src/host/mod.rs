@@ -253,6 +253,10 @@ impl Host {
             socket.tag = talk;
         }
         let tag = socket.tag;
+        // Its RST ends the director's connection for an older conversation's sake.
+        if socket.has_refused() {
+            asked.talks[tag as usize].befalls(Mishap::Reuse);
+        }
         asked.sent.extend(out.into_iter().map(|view| (view, tag)));
         let odd = socket.odd.take();
         let troubled = !asked

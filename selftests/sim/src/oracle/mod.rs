@@ -64,7 +64,7 @@ pub(crate) struct Book {
     /// Where a server has heard a client's numbers from these ends up to, and
     /// when; nothing if that cannot be told.
     heard: BTreeMap<(End, End), (Option<u32>, u64)>,
-    /// Local addresses and servers between which a damaged number has passed.
+    /// Local addresses and servers of which a damaged answer has passed.
     disturbed: BTreeSet<(IpAddr, End)>,
     pub(crate) shares: BTreeMap<usize, Shares>,
     /// New connections whose ports a server may have remembered.
@@ -285,7 +285,8 @@ impl Book {
             .record(serial)
             .map(|r| (r.opened.local, r.opened.real))?;
         let line = (ends.0.addr, ends.1);
-        if cause.is_damaged {
+        // What a client says moves nobody's numbers but its own.
+        if cause.is_damaged && dir == Dir::Out {
             self.disturbed.insert(line);
         }
         let heard = self.heard.get(&ends).copied();

@@ -63,11 +63,15 @@ impl Record {
         if isn.is_some_and(older) {
             return;
         }
+        let starts = tcp.flags & SYN != 0;
+        // A server that had forgotten begins anew: the client has nothing of that yet.
+        if starts && dir == Dir::Out && self.isn.is_some_and(|isn| tcp.ack != isn.wrapping_add(1)) {
+            self.client_has = None;
+        }
         let place = match dir {
             Dir::In => &mut self.client_has,
             Dir::Out => &mut self.server_has,
         };
-        let starts = tcp.flags & SYN != 0;
         let is_later = |kept: &u32| starts || (tcp.ack.wrapping_sub(*kept) as i32) > 0;
         if place.as_ref().is_none_or(is_later) {
             *place = Some(tcp.ack);

@@ -92,6 +92,9 @@ pub(crate) struct Socket {
     pub(crate) wake_ms: Option<u64>,
     pub(crate) since_ms: u64,
     challenged_ms: Option<u64>,
+    /// The number of the RST with which it has refused the answer to another
+    /// conversation's SYN.
+    refused: Option<u32>,
     /// Who the client is, by what its segments carried.
     pub(crate) toa: Option<End>,
     /// What this end sends beside its other options.
@@ -106,6 +109,8 @@ const LAST_RTO_MS: u64 = 3000;
 /// Segments under way at most.
 const BURST: u64 = 4;
 const WINDOW: u64 = 65_535;
+/// How far ahead a client that lies says to be.
+const FAR: u32 = 1 << 30;
 
 /// What a host lends a socket.
 pub(crate) struct Cx<'a> {
@@ -163,6 +168,7 @@ impl Socket {
             wake_ms: None,
             since_ms: start.now_ms,
             challenged_ms: None,
+            refused: None,
             toa: None,
             lie: None,
             odd: None,
@@ -247,7 +253,13 @@ impl Socket {
     /// was at most a window ago.
     pub(crate) fn may_have_sent(&self, seq: u32) -> bool {
         let past = i64::from(seq.wrapping_sub(self.iss) as i32);
-        past >= 0 && past <= self.top as i64 + 2
+        let has = |past| past >= 0 && past <= self.top as i64 + 2;
+        has(past) || self.refused == Some(seq) || (self.lie.is_some() && has(past - i64::from(FAR)))
+    }
+
+    /// Whether it has refused what was another conversation's.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.refused.is_some()
     }
 
     pub(crate) fn is_gone(&self) -> bool {

@@ -45,6 +45,7 @@ impl Socket {
         let right = tcp.flags & ACK != 0 && tcp.ack == self.seq(0);
         if tcp.flags & ACK != 0 && !right {
             if tcp.flags & RST == 0 {
+                self.refused = Some(tcp.ack);
                 self.send(RST, tcp.ack, Vec::new(), Vec::new(), cx);
             }
             return;

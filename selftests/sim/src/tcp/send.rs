@@ -2,7 +2,7 @@
 
 //! What a [`Socket`] sends, and when it does so again.
 
-use super::{Cx, Socket, State, Why, BURST, LAST_RTO_MS, TRIES};
+use super::{Cx, Socket, State, Why, BURST, FAR, LAST_RTO_MS, TRIES};
 use crate::{
     inet::{self, Check, Tcp, View, ACK, FIN, L4, RST, SYN},
     talk,
@@ -121,6 +121,12 @@ impl Socket {
     pub(crate) fn write(&mut self, bytes: u64, cx: &mut Cx<'_>) {
         self.written += bytes;
         self.push(cx);
+        if self.lie.is_some() {
+            // It also says that it is far ahead: its server takes no notice,
+            // and nobody else is to.
+            let far = self.seq(self.top).wrapping_add(FAR);
+            self.send(ACK, far, self.usual(cx), Vec::new(), cx);
+        }
     }
 
     /// The program has no more to say.

@@ -92,7 +92,7 @@ impl World {
         let ends =
             ["Whole", "Reset", "TimedOut"].map(|how| tally.of(&format!("ended, TCP: {how}")));
         let (untroubled, all) = (tally.of_all("untroubled, "), tally.of_all("ended, "));
-        match opened >= 100 && !ends.contains(&0) && untroubled * 4 >= all {
+        match opened >= 100 && !ends.contains(&0) && untroubled * 5 >= all {
             true => Ok(()),
             false => Err(format!(
                 "{opened} connections, ended by FIN, RST and timeout {ends:?}, {untroubled} of {all} without excuse"

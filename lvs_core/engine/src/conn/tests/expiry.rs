@@ -10,7 +10,9 @@ for_families! {
     a_syn_does_not_move_the_numbers_of_what_is_established;
     a_server_that_begins_anew_is_believed;
     a_challenge_is_answered_at_its_number;
-    the_last_number_is_the_servers_view;
+    the_last_number_is_what_the_server_acknowledged;
+    a_client_that_lies_moves_nothing;
+    without_replies_the_client_is_believed;
 }
 
 mod bodies {
@@ -85,7 +87,7 @@ mod bodies {
             let step = conn.step(snap, &syn, snap.state.last_seen().after_ticks(1), &T);
             let after = step.next.unwrap();
             assert_eq!(conn.expiry_resets(after), resets);
-            assert_eq!(conn.last_sent(after), conn.last_sent(snap));
+            assert_eq!(conn.last_acked(after), conn.last_acked(snap));
         }
     }
 
@@ -143,14 +145,75 @@ mod bodies {
         );
     }
 
-    pub(super) fn the_last_number_is_the_servers_view<C: Address, S: Address>() {
+    pub(super) fn the_last_number_is_what_the_server_acknowledged<C: Address, S: Address>() {
         let conn = fullnat::<C, S>(ALL_FEATURES);
-        assert_eq!(conn.last_sent(conn.start(Ticks::new(0))), None);
+        let start = conn.start(Ticks::new(0));
+        // Until then the SYN may have reached it.
+        assert_eq!(conn.last_acked(start), Some(ISN + 1));
+        assert_eq!(
+            conn.last_acked(run(&conn, &handshake()[..1])),
+            Some(ISN + 1)
+        );
+        // The answer to a SYN of the port's last connection comes late.
+        let late = from_server(SYN | ACK, 77, 0_u32.wrapping_sub(70_000), 0);
+        let late = run(&conn, &[from_client(SYN, 0, 0, 0), late]);
+        assert_eq!(conn.last_acked(late), Some(ISN + 1));
         let mut all = handshake().to_vec();
         all.push(from_client(Flags::FIN | ACK, 1, 1, 1000));
-        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
-        // A RST's numbers are not believed.
+        assert_eq!(conn.last_acked(run(&conn, &all)), Some(ISN + 1));
+        all.push(from_server(ACK, 1, 1002, 0));
+        assert_eq!(conn.last_acked(run(&conn, &all)), Some(ISN + 1002));
+        // An older acknowledgement is only late, and a RST's numbers are not believed.
+        all.push(from_server(ACK, 1, 500, 0));
         all.push(from_client(Flags::RST, 1_000_000, 0, 0));
-        assert_eq!(conn.last_sent(run(&conn, &all)), Some(ISN + 1002));
+        all.push(from_server(Flags::RST | ACK, 1, 1_000_000, 0));
+        assert_eq!(conn.last_acked(run(&conn, &all)), Some(ISN + 1002));
+        let udp = udp::<C, S>();
+        assert_eq!(udp.last_acked(udp.start(Ticks::new(0))), None);
+    }
+
+    pub(super) fn a_client_that_lies_moves_nothing<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let honest = [
+            handshake().to_vec(),
+            [
+                from_client(Flags::FIN | ACK, 1, 1, 0),
+                from_server(ACK, 1, 2, 0),
+            ]
+            .to_vec(),
+        ]
+        .concat();
+        for after in 1..=honest.len() {
+            let before = run(&conn, &honest[..after]);
+            for lie in [
+                from_client(ACK, 1 << 30, 1, 100),
+                from_client(Flags::FIN | ACK, 1 << 30, 1, 0),
+                from_client(SYN, 1 << 30, 0, 0),
+            ] {
+                let mut all = honest[..after].to_vec();
+                all.push(lie);
+                let snap = run(&conn, &all);
+                assert_eq!(
+                    conn.last_acked(snap),
+                    conn.last_acked(before),
+                    "{after} {lie:?}"
+                );
+            }
+        }
+    }
+
+    pub(super) fn without_replies_the_client_is_believed<C: Address, S: Address>() {
+        let conn = Conn {
+            method: Method::Tunnel,
+            ..fullnat::<C, S>(Features::default())
+        };
+        let all = [
+            from_client(SYN, 0, 0, 0),
+            from_client(ACK, 1, 1, 0),
+            from_client(ACK, 1, 1001, 200),
+        ];
+        let snap = run(&conn, &all);
+        let numbers = (snap.seqs.client_next(), snap.seqs.server_next());
+        assert_eq!(numbers, (CLIENT_ISN.wrapping_add(201), SERVER_ISN + 1001));
     }
 }
