@@ -97,9 +97,12 @@ mod bodies {
         // It had forgotten, and answers the SYN of another conversation.
         let answer = from_server(SYN | ACK, 5000, (1 << 31) + 5, 0);
         let step = conn.step(snap, &answer, snap.state.last_seen().after_ticks(1), &T);
-        let (client, server) = conn.expiry_resets(step.next.unwrap()).unwrap();
+        let snap = step.next.unwrap();
+        let (client, server) = conn.expiry_resets(snap).unwrap();
         assert_eq!(client.seq, SERVER_ISN + 5001);
         assert_eq!(server.seq, ISN + (1 << 31) + 5);
+        // The port's next connection begins above that, too.
+        assert_eq!(conn.last_acked(snap), Some(ISN + (1 << 31) + 5));
     }
 
     pub(super) fn a_challenge_is_answered_at_its_number<C: Address, S: Address>() {
