@@ -258,8 +258,9 @@ fn local(ns: &Ns, each: &Local, out: &mut Writer<'_>) -> Result {
 }
 
 /// The rest of the connections that `filter` lets through. The cursor is a
-/// family's table, a chain of it and a place in that; while the table grows, a
-/// connection may come twice or not at all.
+/// family's table, a chain of it and a place in that; when the table grows, or
+/// one of the same chain ends meanwhile, a connection may come twice or not at
+/// all.
 pub(super) fn conns(
     ns: &Ns,
     filter: &Filter<'_>,

@@ -5,6 +5,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use lvs_wire::netlink::ipvs::cmd;
+use nix::errno::Errno;
 
 use crate::family::Family;
 
@@ -104,26 +105,9 @@ fn shown(outcomes: &Outcomes) -> String {
 
 /// The C name of an error number.
 pub(crate) fn errno_name(errno: i32) -> String {
-    match errno {
-        0 => "ok",
-        libc::EPERM => "EPERM",
-        libc::ENOENT => "ENOENT",
-        libc::ESRCH => "ESRCH",
-        libc::ENOMEM => "ENOMEM",
-        libc::EACCES => "EACCES",
-        libc::EBUSY => "EBUSY",
-        libc::EEXIST => "EEXIST",
-        libc::EINVAL => "EINVAL",
-        libc::ENOSPC => "ENOSPC",
-        libc::ERANGE => "ERANGE",
-        libc::EOPNOTSUPP => "EOPNOTSUPP",
-        libc::ENOPROTOOPT => "ENOPROTOOPT",
-        libc::EAFNOSUPPORT => "EAFNOSUPPORT",
-        libc::EADDRINUSE => "EADDRINUSE",
-        libc::EMSGSIZE => "EMSGSIZE",
-        libc::ENOBUFS => "ENOBUFS",
-        libc::EINTR => "EINTR",
-        _ => return format!("error {errno}"),
+    match (errno, Errno::from_raw(errno)) {
+        (0, _) => "ok".to_string(),
+        (_, Errno::UnknownErrno) => format!("error {errno}"),
+        (_, name) => format!("{name:?}"),
     }
-    .to_string()
 }
