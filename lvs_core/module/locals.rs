@@ -171,7 +171,10 @@ impl Pool {
         }
         let back = {
             let rcu = ReadLock::new();
-            self.leaving(&rcu).iter().find(|l| l.addr == addr).cloned()
+            let mut leaving = self.leaving(&rcu).iter();
+            // Without connections it would be forgotten within a second.
+            let is_it = |local: &&Arc<Local>| local.addr == addr && local.conns() != 0;
+            leaving.find(is_it).cloned()
         };
         let local = match back {
             Some(local) => local,

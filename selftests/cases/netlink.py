@@ -13,7 +13,7 @@ from genl import Genl, Refused, addr, attr, be16, parse, u16
 from ipvs import (DEL_DAEMON, DEL_DEST, DEL_LADDR, DEL_SERVICE, FLUSH, GET_CONFIG, GET_DAEMON, GET_DEST, GET_INFO,
                   GET_SERVICE, NEW_DAEMON, NEW_DEST, NEW_LADDR, NEW_SERVICE, SET_CONFIG, SET_DEST, SET_INFO,
                   SET_SERVICE, ZERO, dest, full, ident, local)
-from ktap import run, same, sh
+from ktap import run, same, sh, wait_for
 from wire import LIP1, VIP
 
 IPVS = LVS = None
@@ -101,6 +101,7 @@ def test_destinations():
     unchanged(lambda: refused(errno.EEXIST, IPVS, NEW_DEST, s + attr(2, dest())))
 
 
+LIP2 = "10.9.0.2"
 VIP6, S6, LIP6 = "fd00:1::100", "fd00:2::2", "fd00:9::1"
 
 
@@ -286,6 +287,32 @@ def test_a_vip_that_is_also_a_local_address():
     LVS.ask(NEW_LADDR, local(LIP1))
     refused(errno.EADDRINUSE, IPVS, NEW_SERVICE, attr(1, full(a=LIP1)), words=True)
     LVS.ask(DEL_LADDR, local(LIP1))
+    # And when it is another service's.
+    IPVS.ask(NEW_SERVICE, attr(1, full(a=LIP2)))
+    refused(errno.EADDRINUSE, LVS, NEW_LADDR, attr(1, ident()) + local(LIP2), words=True)
+    IPVS.ask(DEL_SERVICE, attr(1, ident(a=LIP2)))
+    LVS.ask(NEW_LADDR, attr(1, ident()) + local(LIP2))
+    refused(errno.EADDRINUSE, IPVS, NEW_SERVICE, attr(1, full(a=LIP2)), words=True)
+    LVS.ask(DEL_LADDR, attr(1, ident()) + local(LIP2))
+    IPVS.ask(NEW_SERVICE, attr(1, full(a=LIP2)))
+    IPVS.ask(DEL_SERVICE, attr(1, ident(a=LIP2)))
+
+
+def test_what_is_refused_or_undone_keeps_no_memory():
+    """Each names another service that there is not, in a namespace where nothing runs that would tidy up."""
+    def general():
+        return int(sh("slab_objects $GENERAL"))
+    IPVS.ask(FLUSH)
+    before = general()
+    for port in range(1000, 5000):
+        s = attr(1, ident(port))
+        if port % 2:
+            refused(errno.ENOENT, LVS, DEL_LADDR, s + local(LIP1))
+            refused(errno.EINVAL, LVS, NEW_LADDR, s + local("127.0.0.1"))
+        else:
+            LVS.ask(NEW_LADDR, s + local(LIP1))
+            LVS.ask(DEL_LADDR, s + local(LIP1))
+    wait_for(lambda: general() < before + 1000)
 
 
 def test_every_message_cut_anywhere():

@@ -102,7 +102,7 @@ errors! {
     LocalAddressFamily: Inval, "A service of IPv4 has no use for a local address of IPv6: its servers are of IPv4.";
     LocalAddressExists: Exist, "The local address is in this pool already.";
     LocalAddressUnknown: NoEnt, "The pool has no such local address.";
-    LocalAddressIsVirtual: AddrInUse, "A virtual service's own address cannot be a local address for it: replies to it would be taken for requests.";
+    LocalAddressIsVirtual: AddrInUse, "The address of a virtual service cannot be a local address: replies to it could be taken for requests.";
     Ipv6Fragments: OpNotSupp, "This kernel cannot collect IPv6 fragments: load or install the module nf_defrag_ipv6.";
     PortRangeEmpty: Inval, "The port range is empty: fullnat_lport_min must not be above fullnat_lport_max.";
     PortRangePrivileged: Inval, "The port range begins below 1024: those ports belong to root.";

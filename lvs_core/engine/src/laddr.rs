@@ -70,8 +70,8 @@ impl LocalRequest<'_> {
 /// Checks that `addr` can be a local address: of the service `key`, or of the
 /// namespace's default pool if there is none.
 ///
-/// The services that exist (and, when a service is added, the addresses of its
-/// pool and of the default pool) the caller passes to [`conflicts`], one by one.
+/// The services that exist (and, when a service is added, the addresses of all
+/// pools) the caller passes to [`conflicts`], one by one.
 ///
 /// # Errors
 ///

@@ -35,7 +35,7 @@ pub(crate) struct Connection<C, S = C> {
     pub(crate) control: Option<Arc<Control>>,
 }
 
-// Two of the first cache lines hold all that an established packet reads.
+// What a connection costs; an IPv4 one fits into two and a half cache lines.
 const _: () = assert!(lvs_table::Cache::<Connection<Ipv4Addr>>::ENTRY_SIZE <= 160);
 const _: () = assert!(lvs_table::Cache::<Connection<Ipv6Addr, Ipv4Addr>>::ENTRY_SIZE <= 192);
 const _: () = assert!(lvs_table::Cache::<Connection<Ipv6Addr>>::ENTRY_SIZE <= 224);

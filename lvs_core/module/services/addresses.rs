@@ -2,7 +2,7 @@
 
 //! The local addresses of services and of the namespace.
 
-use super::Services;
+use super::{lists::Lists, Services};
 use crate::{locals::Pool, service::Service, shown::Shown};
 use core::{
     cmp::Ordering,
@@ -30,26 +30,35 @@ impl Services {
         key: Option<ServiceKey>,
         local: LocalConfig,
     ) -> Result<(), ConfigError> {
-        let addr = local.addr;
         let mut lists = self.lists.lock();
-        let pool = key.map(|key| lists.pool(key)).transpose()?;
-        let pool = pool.as_deref().unwrap_or(&self.default_pool);
-        let exists = pool
-            .members(&ReadLock::new())
-            .iter()
-            .any(|local| local.addr == addr);
-        laddr::check(addr, key.as_ref(), exists)?;
-        if key.is_none()
-            && lists
-                .services
-                .iter()
-                .any(|s| laddr::conflicts(addr, &s.key))
-        {
+        let pool = match key {
+            Some(key) => lists.known_pool(key).map(|pool| &**pool),
+            None => Some(&self.default_pool),
+        };
+        let exists = pool.is_some_and(|pool| pool.has(local.addr));
+        laddr::check(local.addr, key.as_ref(), exists)?;
+        let mut services = lists.services.iter();
+        if services.any(|s| laddr::conflicts(local.addr, &s.key)) {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
-        self.locals.add(addr)?;
+        let added = self.add_to_pool(&mut lists, key, local);
+        if let (Err(_), Some(key)) = (&added, key) {
+            lists.forget_idle(key);
+        }
+        added
+    }
+
+    fn add_to_pool(
+        &self,
+        lists: &mut Lists,
+        key: Option<ServiceKey>,
+        local: LocalConfig,
+    ) -> Result<(), ConfigError> {
+        let pool = key.map(|key| lists.pool(key)).transpose()?;
+        let pool = pool.as_deref().unwrap_or(&self.default_pool);
+        self.locals.add(local.addr)?;
         let first = pool.is_empty(&ReadLock::new());
-        pool.add(addr, local.dedicated)
+        pool.add(local.addr, local.dedicated)
             .map_err(|_| ConfigError::NoMemory)?;
         match key {
             _ if !first => {}
@@ -109,15 +118,36 @@ impl Services {
         addr: AnyAddr,
     ) -> Result<(), ConfigError> {
         let mut lists = self.lists.lock();
-        let pool = key.map(|key| lists.pool(key)).transpose()?;
-        let pool = pool.as_deref().unwrap_or(&self.default_pool);
+        let pool = match key {
+            Some(key) => lists
+                .known_pool(key)
+                .ok_or(ConfigError::LocalAddressUnknown)?,
+            None => &self.default_pool,
+        };
         pool.remove(addr).map_err(|error| {
             if error == ENOENT {
                 ConfigError::LocalAddressUnknown
             } else {
                 ConfigError::NoMemory
             }
-        })
+        })?;
+        if let Some(key) = key {
+            lists.forget_idle(key);
+        }
+        Ok(())
+    }
+
+    /// Whether `addr` is a local address: of a service's pool, or of the
+    /// default one.
+    pub(super) fn is_local(&self, lists: &Lists, addr: AnyAddr) -> bool {
+        let rcu = ReadLock::new();
+        // Few addresses ever were one.
+        let was = match addr {
+            AnyAddr::V4(addr) => self.locals.has(&rcu, addr),
+            AnyAddr::V6(addr) => self.locals.has(&rcu, addr),
+        };
+        let mut pools = lists.pools.iter();
+        was && (self.default_pool.has(addr) || pools.any(|(_, pool)| pool.has(addr)))
     }
 
     /// Calls `each` with every pool and the key that it belongs to (`None`:

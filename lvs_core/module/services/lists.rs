@@ -43,9 +43,16 @@ impl Lists {
             .any(|s| s.key.family() == family || s.dests(&rcu).iter().any(is_of))
     }
 
-    /// The pool that belongs to a key.
+    /// The pool that belongs to a key, if there is one.
+    pub(super) fn known_pool(&self, key: ServiceKey) -> Option<&Arc<Pool>> {
+        let found = self.pools.iter().find(|(known, _)| *known == key);
+        found.map(|(_, pool)| pool)
+    }
+
+    /// The pool that belongs to a key. If what it is for fails, it is to be
+    /// forgotten ([`Lists::forget_idle`]).
     pub(super) fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
-        if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == key) {
+        if let Some(pool) = self.known_pool(key) {
             return Ok(pool.clone());
         }
         let pool = shared(Pool::new(random::u32(), self.next_serial()))?;
@@ -53,6 +60,21 @@ impl Lists {
             .push((key, pool.clone()), Gfp::Kernel)
             .map_err(|_| ConfigError::NoMemory)?;
         Ok(pool)
+    }
+
+    /// Forgets the pool of a key that has neither addresses nor a service. May
+    /// sleep.
+    pub(super) fn forget_idle(&mut self, key: ServiceKey) {
+        if self.services.iter().any(|service| service.key == key) {
+            return;
+        }
+        self.pools.retain(|(known, pool)| {
+            if *known != key {
+                return true;
+            }
+            pool.tidy();
+            !pool.is_idle(&ReadLock::new())
+        });
     }
 
     /// The counters of a service that is made: those of its removed

@@ -3,8 +3,8 @@
 //! The connection record: all that another director, or the next version of
 //! this one, has to know to carry a connection on.
 //!
-//! One record serves dumps, simulation, synchronisation and upgrades. Integers
-//! are in network order:
+//! It is meant for synchronisation, dumps and upgrades, and used by none of them
+//! yet. Integers are in network order:
 //!
 //! ```text
 //!  0  version 1          1  families: client leg << 4 | server leg, 4 or 6

@@ -20,6 +20,7 @@ use crate::{
     model::{Key, Setting, State, SETTINGS},
 };
 
+// Two are local addresses, too: each can be the one or the other.
 const VIRTUAL: [&str; 5] = [
     "10.1.0.100",
     "10.1.0.101",
@@ -31,11 +32,11 @@ const LOCAL: [&str; 8] = [
     "10.9.0.1",
     "10.9.0.2",
     "10.9.0.3",
-    "10.1.0.100",
+    "10.9.0.4",
     "fd00:9::1",
     "fd00:9::2",
     "fd00:9::3",
-    "fd00:1::100",
+    "fd00:9::4",
 ];
 const NOT_LOCAL: [&str; 8] = [
     "0.0.0.0",

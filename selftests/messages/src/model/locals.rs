@@ -108,7 +108,7 @@ impl State {
             }
         }
         let is_virtual = |service: &super::Service| service.key.addr() == Some(addr);
-        let is_taken = owner.is_none() && self.services.iter().any(is_virtual);
+        let is_taken = self.services.iter().any(is_virtual);
         let pool = self.pools.entry(owner).or_default();
         if pool.iter().any(|local| local.addr == addr) {
             return Err(ConfigError::LocalAddressExists.into());

@@ -244,13 +244,8 @@ impl State {
         let key = request.key()?;
         let service = request.service(key.clone(), true, self.service(&key))?;
         let virt = key.addr();
-        let pools = [self.pools.get(&Some(key)), self.pools.get(&None)];
-        if pools
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|local| Some(local.addr) == virt)
-        {
+        let mut locals = self.pools.values().flatten();
+        if locals.any(|local| Some(local.addr) == virt) {
             return Err(ConfigError::LocalAddressIsVirtual.into());
         }
         self.services.push(service);
