@@ -60,7 +60,7 @@ impl<A: Address> Query<A> {
 impl Route {
     /// Looks up a way. Any context.
     ///
-    /// `None`: no route, or no memory.
+    /// `None`: no route, no memory, or no IPv6 in this kernel.
     #[inline]
     pub fn find<A: Address>(net: &Net, query: Query<A>) -> Option<Self> {
         let mut found = bindings::lvs_route::default();
@@ -141,8 +141,7 @@ impl Drop for Route {
 }
 
 /// Whether `net` has addresses of a family at all: IPv6 may have been left out
-/// when the kernel was started. Without it, nothing here is to be asked about
-/// its addresses. Any context.
+/// when the kernel was started. Any context.
 pub fn has_family(net: &Net, family: Family) -> bool {
     // SAFETY: The namespace is live.
     family == Family::V4 || unsafe { bindings::lvs_ipv6_is_on(net.as_ptr()) }

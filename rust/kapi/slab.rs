@@ -52,8 +52,13 @@ impl<T> Cache<T> {
 
     /// Memory for one object, not initialised; to be given back by
     /// [`free_object`]. Context as `gfp` says. `None`: no memory.
+    ///
+    /// # Safety
+    ///
+    /// It must have been given back, if only by an RCU callback, when the cache
+    /// is dropped.
     #[inline]
-    pub fn allocate(&self, gfp: Gfp) -> Option<NonNull<MaybeUninit<T>>> {
+    pub unsafe fn allocate(&self, gfp: Gfp) -> Option<NonNull<MaybeUninit<T>>> {
         // SAFETY: The cache is live by the type invariant.
         NonNull::new(unsafe { bindings::kmem_cache_alloc_noprof(self.0.as_ptr(), gfp.raw()) })
             .map(NonNull::cast)
@@ -77,8 +82,8 @@ impl<T> Drop for Cache<T> {
     fn drop(&mut self) {
         // Objects that wait for a grace period are given back by callbacks.
         rcu::barrier();
-        // SAFETY: The cache is live, and every object is back: whoever holds
-        // one holds a reference to the cache too.
+        // SAFETY: The cache is live, and every object is back, as who allocated
+        // it has promised.
         unsafe { bindings::kmem_cache_destroy(self.0.as_ptr()) };
     }
 }

@@ -63,8 +63,11 @@ bool lvs_route(struct net *net, u16 family, const void *daddr, const void *saddr
 			.flowi6_mark = mark,
 			.flowi6_flags = flags,
 		};
-		struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
+		struct dst_entry *dst;
 
+		if (!lvs_ipv6_is_on(net))
+			return false;
+		dst = ip6_route_output(net, NULL, &fl6);
 		if (dst->error) {
 			dst_release(dst);
 			return false;
@@ -192,11 +195,16 @@ bool lvs_skb_fits(const struct sk_buff *skb, u16 family, unsigned int mtu)
 
 u16 lvs_skb_checksum_icmp(struct sk_buff *skb, u16 family, unsigned int offset)
 {
-	__wsum sum = skb_checksum(skb, offset, skb->len - offset, 0);
-	const struct ipv6hdr *ip6 = ipv6_hdr(skb);
+	const struct ipv6hdr *ip6;
+	__wsum sum;
 
+	sum = skb_checksum(skb, offset, skb->len - offset, 0);
 	if (family == AF_INET)
 		return (__force u16)csum_fold(sum);
+	/* Of a packet without a header no checksum is right. */
+	if (!pskb_may_pull(skb, skb_network_offset(skb) + sizeof(*ip6)))
+		return 1;
+	ip6 = ipv6_hdr(skb);
 	return (__force u16)csum_ipv6_magic(&ip6->saddr, &ip6->daddr, skb->len - offset,
 					    IPPROTO_ICMPV6, sum);
 }
@@ -206,7 +214,14 @@ u16 lvs_skb_checksum_icmp(struct sk_buff *skb, u16 family, unsigned int offset)
  */
 bool lvs_skb_defragment(struct net *net, struct sk_buff *skb, u16 family, u32 user)
 {
-	return family != AF_INET || ip_defrag(net, skb, user) == 0;
+	if (family != AF_INET)
+		return true;
+	/* It asks one of the two where the packet came from. */
+	if (!skb->dev && !skb_dst(skb)) {
+		kfree_skb(skb);
+		return false;
+	}
+	return ip_defrag(net, skb, user) == 0;
 }
 
 /* By name: the module that has it is then no condition of loading ours. What

@@ -134,7 +134,17 @@ static void push_ip(struct net *net, struct sk_buff *skb, const struct lvs_outer
 	}
 }
 
-/* False: no memory. The packet is to be dropped then. */
+/* Whether the header that is to be inside is one, and can be read. */
+static bool has_inner_header(struct sk_buff *skb, u16 family)
+{
+	if (family != AF_INET)
+		return pskb_may_pull(skb, sizeof(struct ipv6hdr));
+	return pskb_may_pull(skb, sizeof(struct iphdr)) &&
+	       ((const struct iphdr *)skb->data)->ihl >= 5 &&
+	       pskb_may_pull(skb, ((const struct iphdr *)skb->data)->ihl * 4);
+}
+
+/* False: no header, or no memory. The packet is to be dropped then. */
 bool lvs_skb_wrap(struct net *net, struct sk_buff *skb, const struct dst_entry *dst,
 		  const struct lvs_outer *outer)
 {
@@ -146,7 +156,8 @@ bool lvs_skb_wrap(struct net *net, struct sk_buff *skb, const struct dst_entry *
 	unsigned int len = middle_len(skb, outer) +
 			   (outer->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 
-	if (skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + len))
+	if (!has_inner_header(skb, outer->inner_family) ||
+	    skb_cow_head(skb, LL_RESERVED_SPACE(dst->dev) + len))
 		return false;
 	/* What was measured of the packet is of the one inside from here on. */
 	skb_reset_network_header(skb);

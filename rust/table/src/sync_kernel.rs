@@ -31,7 +31,10 @@ impl<T: Item> Cache<T> {
     pub const ENTRY_SIZE: usize = size_of::<Entry<T>>();
 
     pub(crate) fn allocate(&self, entry: Entry<T>) -> Result<NonNull<Entry<T>>, NoMemory> {
-        let mut memory = self.0.allocate(Gfp::Atomic).ok_or(NoMemory)?;
+        // SAFETY: Entries are given back by RCU callbacks at the latest when
+        // their table is dropped, which holds a reference to the cache.
+        let memory = unsafe { self.0.allocate(Gfp::Atomic) };
+        let mut memory = memory.ok_or(NoMemory)?;
         // SAFETY: Memory for one entry, and ours.
         unsafe { memory.as_mut() }.write(entry);
         Ok(memory.cast())
