@@ -24,7 +24,7 @@ demo: ## FULLNAT and TOA between two real web servers, each fact checked
 	@selftests/demo/run
 
 .PHONY: check
-check: ## every test: formats, lints, host tests, modules, machines, demo
+check: ## formats, lints, host tests, modules, machines, demo: all but soak, mutants, bench and the debug kernel's turn at each case
 	@tools/build/check
 
 .PHONY: bench
@@ -48,7 +48,8 @@ mutants: ## listed one-line faults, each of which a test must catch
 	@selftests/mutants/run
 
 .PHONY: soak
-soak: ## on the debug kernel, hours of it: random messages and frames, failed allocations, loading and unloading
+soak: ## hours: the table under churn; on the debug kernel random messages and frames, failed allocations, loading and unloading
+	@SCALE=soak selftests/run table-stress
 	@SCALE=soak selftests/run -k debug -o
 
 .PHONY: fuzz

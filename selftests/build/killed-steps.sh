@@ -40,6 +40,13 @@ killed debs "kernel packages ($release, 200 MB)" "$root" "$LVS_BUILD/kernel"
 killed image "kernel image and modules ($release)" "$root $debs" "$LVS_BUILD/kernel"
 killed kernel "kernel tree with Rust metadata ($release)" "$root $debs $image" "$LVS_BUILD/kernel"
 killed debug "debug kernel (${release%%.*}.$(cut -d. -f2 <<<"$release"))" "$root $debs" "$LVS_BUILD/kernel" debug
+# The debug kernel is built after these tests where there is none yet, and building it for this would take ten minutes.
+debug=$(ls -d "$real_cache"/debug/* 2>/dev/null | tail -n 1)
+if [ -n "$debug" ]; then
+    killed image "debug kernel's image and modules (${release%%.*}.$(cut -d. -f2 <<<"$release"))" "$root $debs $debug" "$LVS_BUILD/kernel" debug
+else
+    say "    the debug kernel's image is not tried: there is no debug kernel yet"
+fi
 killed vmroot "virtual machine's root file system" "$root" "$LVS_TOP/selftests/vm/image"
 killed vmkit "virtual machine's initramfs and modules ($release)" "$root" "$LVS_TOP/selftests/vm/initramfs" "$image" "$release" "$kdir"
 

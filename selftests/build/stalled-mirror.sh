@@ -3,6 +3,9 @@
 # shellcheck source=selftests/build/lib.bash
 . "$(dirname "$0")/lib.bash"
 
+real_cache=$LVS_CACHE
+root=$("$LVS_BUILD/root")
+
 # It takes every connection, reads, and answers nothing.
 "$LVS_BUILD/enter" python3 - >"$scratch/port" <<'PYTHON' &
 import socket, threading
@@ -33,5 +36,7 @@ stalls() {
 stalls "the package index" "$LVS_BUILD/archive" index trixie
 stalls "a package" "$LVS_BUILD/archive" download trixie linux-base=1 "$scratch"
 stalls "a Debian tree" "$LVS_BUILD/debian-tree" trixie bash "$scratch/tree"
+# What asks for crates takes it for a proxy.
+stalls "crates" env LVS_ROOT="$root" LVS_BIND="$real_cache" CARGO_HTTP_PROXY="${LVS_MIRROR%/debian}" "$LVS_BUILD/crates"
 
 finish

@@ -39,6 +39,7 @@ program() {
     exec {lock}>"$LVS_TOP/build/.$name.lock"
     flock "$lock"
     cd "$LVS_TOP"
+    "$LVS_BUILD/crates" || exit 1
     log=$LVS_TOP/build/$name.log
     "$LVS_BUILD/enter" cargo "$@" >"$log" 2>&1 || { cat "$log" >&2; die "$name does not build"; }
     built=$(target_dir)/release/$name
