@@ -39,7 +39,7 @@ test_once_the_same_as_stock_but_for_the_method() {
 
 test_once_everything_it_lists_is_json_too() {
     local o
-    for o in -Ln '-Ln --stats' '-Ln --rate' -Lnc '-L --drops' '-L --timeout' '-L --daemon' -G 'toa'; do
+    for o in -Ln '-Ln --stats' '-Ln --rate' -Lnc '-Ln --conn-legs' '-L --drops' '-L --timeout' '-L --daemon' -G 'toa'; do
         [ "$o" != toa ] || toa_in
         # shellcheck disable=SC2086  # words are meant
         adm $o --json | jq -e . >/dev/null || fail "not JSON: $o"
@@ -91,6 +91,7 @@ test_who_tells_client_vip_and_server_of_a_line_in_a_servers_log() {
     # nginx writes an IPv6 address without brackets.
     local out; out=$(adm who "$lip1:${peer##*:}")
     has "$out" "$(rx "$client"):[0-9]+"; has "$out" "$(rx "$vip"):80"; has "$out" "$(rx "$s1"):80"
+    same "$CLIENT $VIP 80 $S1 80" "$(adm who "$lip1:${peer##*:}" --json | jq -r '.connections[0] | "\(.client.address) \(.virtual.address) \(.virtual.port) \(.server.address) \(.server.port)"')"
     refused '[a-z]+ [a-z]+' adm who "$lip1:1"
 }
 

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ktap import run, same, sh
 from packet import Udp
 from packet6 import DESTINATION, HOP_BY_HOP, PADDING
-from wire import BOTH, V6, Flow, fullnat
+from wire import BOTH, V6, Flow, drops, fullnat
 
 
 def setup():
@@ -124,9 +124,11 @@ def test_an_error_with_too_little_in_it_is_dropped(w):
     f = Flow(w, 4009).established()
     sent = f.client_sends("PA", seq=2, ack=2, payload=b"x")
     w.drain()
+    before = drops("bad_icmp")
     for quote in (0, 10, w.head - 1, w.head, w.head + 4, w.head + 7):
         w.server.send(w.error(sent, w.s1, f.lip, w.port_unreachable, quote=quote))
     w.client.nothing(w.server)
+    assert drops("bad_icmp") > before, "not counted"
 
 
 def test_an_error_with_a_wrong_checksum_is_dropped(w):
@@ -135,8 +137,10 @@ def test_an_error_with_a_wrong_checksum_is_dropped(w):
     w.drain()
     bad = w.error(sent, w.s1, f.lip, w.port_unreachable)
     bad.l4.checksum = 0x1234
+    before = drops("bad_checksum")
     w.server.send(bad)
     w.client.nothing(w.server)
+    same(before + 1, drops("bad_checksum"), "bad_checksum")
 
 
 def test_the_vip_and_the_local_addresses_still_answer_pings(w):

@@ -48,6 +48,15 @@ test_once_their_devices_leave_checksums_and_segments_to_others() {
     done
 }
 
+test_once_lvs_works_on_the_servers_kernel_too() {
+    in_ns server modprobe lvs
+    in_ns server ipvsadm-rs -A -t 10.99.0.1:80 -s rr
+    in_ns server ipvsadm-rs -a -t 10.99.0.1:80 -r 10.99.0.2:80 -m
+    has "$(in_ns server ipvsadm-rs -Ln)" '10\.99\.0\.2:80 +Masq'
+    in_ns server ipvsadm-rs -C
+    wait_for in_ns server rmmod lvs
+}
+
 test_the_server_sees_the_client() {
     has "$(hello 7000 45001)" "^server $CLIENT 45001 $S1 7000\$"
 }

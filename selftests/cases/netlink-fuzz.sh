@@ -28,6 +28,12 @@ test_nobody_else_saw_any_of_it() {
     same "" "$(ipvsadm-rs -Sn)"
 }
 
+test_unloading_leaves_nothing() {
+    wait_for rmmod lvs
+    wait_for rmmod toa
+    no_slabs lvs
+}
+
 # explain: the namespace is of another name here.
 explain() { in_ns fuzz ipvsadm-rs -Sn; dmesg | tail -n 5; }
 

@@ -49,6 +49,7 @@ count_datagrams() {
     # Stock's totals are what its estimator last saw.
     wait_for summed_up
     in_ns director sed -n 1,4p /proc/net/ip_vs_stats
+    in_ns director sed -E '2,$ s/[0-9]{3}( *)$/NNN\1/' /proc/net/ip_vs_conn
     # A packet is counted by the CPU that it comes to, and a second's rate when the second is over.
     in_ns director awk 'NR > 2 && $1 != "~" && NF == 6 {print length($0), $1; next} NF == 5 && $1 ~ /^[0-9A-F]+$/ {$0 = "rates " length($0)} {print}' \
         /proc/net/ip_vs_stats_percpu

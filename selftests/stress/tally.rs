@@ -30,7 +30,8 @@ pub(crate) struct Tally {
     pub(crate) flushed: Count,
     pub(crate) dropped: Count,
 
-    /// Times that a pair was looked for and had to be there.
+    /// Times that a pair was looked for, which had to be there unless a flush
+    /// may have had it.
     pub(crate) looked: Count,
     /// Times that the table grew.
     pub(crate) grown: Count,

@@ -2,7 +2,7 @@
 
 //! A path: by which service a packet went, as what, and which way.
 
-use crate::bed::{Fate, Key, Method, Server, SERVICES};
+use crate::bed::{self, Fate, Key, Method, Server, CLIENT_LINK, ROUTER, SERVERS, SERVICES};
 use crate::flow::Side;
 use crate::packet::{TCP, UDP};
 use crate::verify::Seen;
@@ -41,10 +41,14 @@ pub(crate) struct Path {
 }
 
 impl Path {
-    /// The path of what has left. `None`: it is none of the services'.
+    /// The path of what has left. `None`: it is none of the services', or what
+    /// the director says itself about a packet.
     pub(crate) fn of(side: Side, seen: &Seen, big: bool) -> Option<Self> {
         let inner = seen.innermost();
         let (ends, about) = (inner.ends, inner.about);
+        if about.is_some() && is_director(ends.src) {
+            return None;
+        }
         let kind = match ends.protocol {
             _ if big => Kind::Big,
             _ if seen.piece.is_some() => Kind::Piece,
@@ -84,7 +88,8 @@ impl Path {
             Kind::Udp => udp,
             // Of one packet alone nothing is remembered that an error could be about.
             Kind::Error => service.name != "single",
-            // What wraps packets cuts a big one itself.
+            // What wraps packets cuts a big one itself, and of a big datagram
+            // pieces are made before it leaves.
             Kind::Big => tcp && (sees || service.method == Method::Direct),
             Kind::Piece => udp,
         }
@@ -115,6 +120,13 @@ pub(crate) fn by_server(addr: IpAddr) -> Option<(usize, bool)> {
         let six = addr.is_ipv6() || service.server == Server::Other;
         (own && service.real(place, six) == addr).then_some((place, six))
     })
+}
+
+/// Whether that is an address of the director's own towards clients or servers.
+fn is_director(addr: IpAddr) -> bool {
+    [CLIENT_LINK, SERVERS]
+        .into_iter()
+        .any(|net| bed::addr(addr.is_ipv6(), net, ROUTER) == addr)
 }
 
 fn by_virt(addr: IpAddr, port: u16, protocol: u8) -> Option<(usize, bool)> {

@@ -39,6 +39,16 @@ impl<'a> Fields<'a> {
         self.get(kind).map(Self::of)
     }
 
+    /// All nests of that kind.
+    pub(crate) fn nests(&self, kind: u16) -> impl Iterator<Item = Self> + '_ {
+        let all = self.0.iter().filter(move |(number, _)| *number == kind);
+        all.map(|(_, value)| Self::of(value))
+    }
+
+    pub(crate) fn u64(&self, kind: u16) -> Told<u64> {
+        self.array(kind).map(u64::from_ne_bytes)
+    }
+
     pub(crate) fn array<const N: usize>(&self, kind: u16) -> Told<[u8; N]> {
         self.get(kind)?
             .try_into()

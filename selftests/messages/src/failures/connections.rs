@@ -9,9 +9,10 @@ use std::{
     time::Duration,
 };
 
+use lvs_engine::drop_reason::DropReason;
 use lvs_wire::netlink::{
     ipvs::{cmd, fwd},
-    lvs::{self, cmd as own, conn, dest, laddr},
+    lvs::{self, cmd as own, conn, dest, drop, laddr},
 };
 
 use crate::{
@@ -61,7 +62,27 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
             }
         }
     }
+    // A connection without memory is a dropped packet, and that is what it is counted as.
+    if no_memory(&mut fixture)? == 0 {
+        return Err("no packet is counted as dropped for lack of memory".to_string());
+    }
     fixture.reset(&[])
+}
+
+/// How many packets have been dropped for lack of memory.
+fn no_memory(fixture: &mut Fixture) -> Outcome<u64> {
+    let reason = DropReason::NoMemory.id() as u32;
+    for told in fixture
+        .observer()
+        .ask(Family::Lvs, own::GET_DROPS, false, vec![])?
+    {
+        for one in Fields::of(&told).nests(lvs::attr::DROP) {
+            if one.u32(drop::ID)? == reason {
+                return one.u64(drop::COUNT);
+            }
+        }
+    }
+    Err("nobody counts packets dropped for lack of memory".to_string())
 }
 
 /// `before` configures the service with a server at a port, which is to be above `server_port`.
