@@ -39,11 +39,12 @@ killed root "build root (Debian trixie)" "" "$LVS_BUILD/root"
 killed debs "kernel packages ($release, 200 MB)" "$root" "$LVS_BUILD/kernel"
 killed image "kernel image and modules ($release)" "$root $debs" "$LVS_BUILD/kernel"
 killed kernel "kernel tree with Rust metadata ($release)" "$root $debs $image" "$LVS_BUILD/kernel"
-killed debug "debug kernel (${release%%.*}.$(cut -d. -f2 <<<"$release"))" "$root $debs" "$LVS_BUILD/kernel" debug
+series=$(cut -d. -f1,2 <<<"$release")
+killed debug "debug kernel ($series)" "$root $debs" "$LVS_BUILD/kernel" debug
 # The debug kernel is built after these tests where there is none yet, and building it for this would take ten minutes.
 debug=$(ls -d "$real_cache"/debug/* 2>/dev/null | tail -n 1)
 if [ -n "$debug" ]; then
-    killed image "debug kernel's image and modules (${release%%.*}.$(cut -d. -f2 <<<"$release"))" "$root $debs $debug" "$LVS_BUILD/kernel" debug
+    killed image "debug kernel's image and modules ($series)" "$root $debs $debug" "$LVS_BUILD/kernel" debug
 else
     say "    the debug kernel's image is not tried: there is no debug kernel yet"
 fi

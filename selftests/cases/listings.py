@@ -100,58 +100,46 @@ def test_the_table_as_a_file():
     same(PORTS[::-1], ports, "destinations")
 
 
-def amid(family, command, payload, what, change):
-    """A listing of which the first datagram is taken before `change` is called with what was in it."""
+def amid(family, command, payload, what, all, remove):
+    """A listing of which the first datagram is taken before some of `all` are removed, each by `remove`: what was
+    removed, and what was listed before and afterwards."""
     listing = family.listing(command, payload)
     first = [what(each) for each in next(listing)]
-    change(first)
-    return first, [what(each) for datagram in listing for each in datagram]
+    left = [each for each in all if each not in first]
+    # Some that were listed, and every third of the others: the next one among them.
+    gone = [*first[-3:], *left[::3], left[-1]]
+    for each in gone:
+        remove(each)
+    return gone, first, [what(each) for datagram in listing for each in datagram]
 
 
 def test_services_that_go_and_come_amid_a_listing():
     new = max(PORTS) + 1
-    gone = []
-
-    def change(first):
-        # Some that were listed, and every third of the others: the next one among them.
-        left = [port for port in PORTS if port not in first]
-        gone.extend([*first[-3:], *left[::3], left[-1]])
-        for port in gone:
-            if port != BUSY:
-                other.ask(DEL_SERVICE, attr(SERVICE, ident(port)))
-        other.ask(NEW_SERVICE, attr(SERVICE, full(new)))
     with Genl("IPVS") as other:
-        first, rest = amid(IPVS, GET_SERVICE, b"", number(SERVICE, 4), change)
+        def remove(port):
+            other.ask(DEL_SERVICE, attr(SERVICE, ident(port)))
+            if port == PORTS[-1]:
+                other.ask(NEW_SERVICE, attr(SERVICE, full(new)))
+        gone, first, rest = amid(IPVS, GET_SERVICE, b"", number(SERVICE, 4), PORTS, remove)
         once(first, rest, stay={*PORTS, BUSY} - set(gone), may={*PORTS, BUSY, new})
         for port in gone:
-            if port != BUSY:
-                other.ask(NEW_SERVICE, attr(SERVICE, full(port)))
+            other.ask(NEW_SERVICE, attr(SERVICE, full(port)))
         other.ask(DEL_SERVICE, attr(SERVICE, ident(new)))
 
 
 def test_destinations_that_go_amid_a_listing():
-    gone = []
-
-    def change(first):
-        left = [port for port in PORTS if port not in first]
-        gone.extend([*first[-3:], *left[::3], left[-1]])
-        for port in gone:
-            other.ask(DEL_DEST, BUSY_SERVICE + attr(DEST, dest(port, method=FULLNAT)))
     with Genl("IPVS") as other:
-        first, rest = amid(IPVS, GET_DEST, BUSY_SERVICE, number(DEST, 2), change)
+        def remove(port):
+            other.ask(DEL_DEST, BUSY_SERVICE + attr(DEST, dest(port, method=FULLNAT)))
+        gone, first, rest = amid(IPVS, GET_DEST, BUSY_SERVICE, number(DEST, 2), PORTS, remove)
     once(first, rest, stay=set(PORTS) - set(gone), may=set(PORTS))
 
 
 def test_local_addresses_that_go_amid_a_listing():
-    gone = []
-
-    def change(first):
-        left = [each for each in LADDRS if each not in first]
-        gone.extend([*first[-3:], *left[::3], left[-1]])
-        for each in gone:
-            other.ask(DEL_LADDR, BUSY_SERVICE + local(each))
     with Genl("LVS") as other:
-        first, rest = amid(LVS, GET_LADDR, BUSY_SERVICE, address, change)
+        def remove(each):
+            other.ask(DEL_LADDR, BUSY_SERVICE + local(each))
+        gone, first, rest = amid(LVS, GET_LADDR, BUSY_SERVICE, address, LADDRS, remove)
     # They have connections: those that are removed come again, as ones that leave.
     once(first, [each for each in rest if each not in gone], stay=set(LADDRS) - set(gone), may=set(LADDRS))
     same(set(), set(gone) - set(rest), "removed with connections, and not listed")

@@ -211,8 +211,9 @@ impl<C: Address, S: Address> Conn<C, S> {
     /// what it has got from the other.
     ///
     /// Of a client only what its server has acknowledged counts, wherever
-    /// replies are seen: from its SYN on ([`Conn::start`]). Clients say what they like, and all that share a local
-    /// address start above what [`Conn::last_acked`] makes of it.
+    /// replies are seen: from its SYN on ([`Conn::start`]). Clients say what they
+    /// like, and all that share a local address start above what
+    /// [`Conn::last_acked`] makes of it.
     #[inline]
     fn with_numbers(&self, snap: Snapshot, old: TcpState, segment: &Segment) -> Snapshot {
         let mut state = snap.state;
