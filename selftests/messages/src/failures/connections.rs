@@ -29,6 +29,8 @@ use super::{
 
 /// How long a client waits for a server that does not exist.
 const PATIENCE: Duration = Duration::from_millis(1);
+/// The first and the last port that a client may have that does not say which.
+const CLIENT_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 /// A service of each protocol and family, by every method.
 pub(super) fn all(walk: &mut Walk) -> Outcome {
@@ -44,8 +46,8 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
         ("10.1.0.100", "10.2.0.2", "10.9.0.1"),
         ("fd00:1::100", "fd00:2::2", "fd00:9::1"),
     ];
-    // Each time another server: one that was there before comes back with its connections.
-    let mut server_port = 1000;
+    // Each time another client and another server: of those that were there before there are connections.
+    let mut last_port = 2000;
     for (virt, real, lip) in families {
         for (name, method) in methods {
             for key in [udp(virt, 80), tcp(virt, 80)] {
@@ -58,7 +60,7 @@ pub(super) fn all(walk: &mut Walk) -> Outcome {
                     before.push(server_at(cmd::NEW_DEST, &key, real, method, 1));
                     before
                 };
-                opened(walk, &mut fixture, (name, &key), &mut server_port, &before)?;
+                opened(walk, &mut fixture, (name, &key), &mut last_port, &before)?;
             }
         }
     }
@@ -85,12 +87,13 @@ fn no_memory(fixture: &mut Fixture) -> Outcome<u64> {
     Err("nobody counts packets dropped for lack of memory".to_string())
 }
 
-/// `before` configures the service with a server at a port, which is to be above `server_port`.
+/// `before` configures the service with a server at a port. That and the client's is the one that follows
+/// `last_port`.
 fn opened(
     walk: &mut Walk,
     fixture: &mut Fixture,
     (method, key): (&str, &Key),
-    server_port: &mut u16,
+    last_port: &mut u16,
     before: &dyn Fn(u16) -> Vec<Message>,
 ) -> Outcome {
     let others = others();
@@ -108,8 +111,10 @@ fn opened(
     );
     let kind = if is_udp { "UDP" } else { "TCP" };
     walk.operation(&format!("{kind} to {to}, {method}"), |nth, n| {
-        *server_port += 1;
-        fixture.set(&before(*server_port), &others)?;
+        *last_port += 1;
+        fixture.set(&before(*last_port), &others)?;
+        std::fs::write(CLIENT_PORTS, format!("{last_port} {last_port}"))
+            .map_err(|error| format!("{CLIENT_PORTS}: {error}"))?;
         let socket = UdpSocket::bind(any).map_err(|error| error.to_string())?;
         let (done, injection) = nth
             .fail(n, || {
