@@ -63,4 +63,32 @@ expect_equal "... and a second kernel is of that" "7.2 second testing 7.2.20-1 7
 if said=$("$resolve" 2>&1); then record "not ok" "no series at all is an error"
 else expect "no series at all is an error" has "$said" 'no kernel of any supported series'; fi
 
+# A version that goes between the choice and the download: what does not need the archive is stood in for.
+unset LVS_INDEX
+mkdir -p "$scratch/tree/tools"
+cp -a "$LVS_BUILD" "$scratch/tree/tools/build"
+build=$scratch/tree/tools/build
+for program in root kernel-image kernel-tree; do printf '#!/bin/sh\nexit 0\n' >"$build/$program"; done
+cat >"$build/archive" <<'ARCHIVE'
+#!/bin/bash
+verb=$1 moved=${0%/*}/moved
+# What it has for the download is what the index has from then on.
+[ "$verb" != download ] || : >"$moved"
+version=7.3.4; [ ! -e "$moved" ] || version=7.3.9
+if [ "$verb" = index ]; then
+    for kind in base headers binary modules; do printf 'Package: linux-%s-%s+deb13-cloud-amd64\nVersion: %s-1\n\n' $kind $version $version; done
+    printf 'Package: linux-source-7.3\nVersion: %s-1\n\n' $version
+else
+    shift 2
+    for package in "${@:1:$#-1}"; do [ "${package#*=}" = "$version-1" ] || { echo "error: ${package#*=} is gone"; exit 1; }; done
+    echo packages >"${!#}/packages"
+fi
+ARCHIVE
+export XDG_CACHE_HOME=$scratch/cache
+answer=$("$build/kernel" 2>"$scratch/said"); rc=$?
+expect_equal "a version that goes before it was downloaded: the next one" "0 7.3.9+deb13-cloud-amd64" "$rc ${answer%% *}"
+expect "... said in one line" has "$(cat "$scratch/said")" 'no longer has linux 7\.3\.4-1: taking 7\.3\.9-1'
+answer=$("$build/kernel" 2>"$scratch/said")
+expect_equal "... which stays chosen, without the archive" "7.3.9+deb13-cloud-amd64 " "${answer%% *} $(cat "$scratch/said")"
+
 finish
