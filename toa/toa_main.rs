@@ -28,13 +28,12 @@ use kapi::{
     accept::AcceptProbe,
     genl, //
     getname::PeerNames,
-    module,
+    module::{self, Parts},
     netns,
-    rcu,
     sockopt,
     tracepoint::EndProbe,
 };
-use kernel::{prelude::*, sync::Arc};
+use kernel::{prelude::*, sync::Arc, InPlaceModule};
 use lvs_kapi as kapi;
 use namespace::{Namespace, NAMESPACES};
 use table::Table;
@@ -53,26 +52,39 @@ module! {
     },
 }
 
-/// The loaded module. The fields are dropped in this order: nobody configures,
+/// The module.
+#[pin_data]
+struct Toa {
+    #[pin]
+    parts: Parts<Standing>,
+}
+
+impl InPlaceModule for Toa {
+    fn init(_: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            parts <- Parts::new(Standing::new),
+        })
+    }
+}
+
+/// All that stands while the module is loaded. The fields are dropped in this order: nobody configures,
 /// nothing is learnt any more, nobody asks, and only then is forgetting
 /// stopped and what was learnt freed.
-struct Toa {
+struct Standing {
     _family: genl::Registration<ToaFamily>,
     _accepts: AcceptProbe<Clients>,
     _names: PeerNames,
     _option: sockopt::Registration,
     _ends: EndProbe<Clients>,
     _namespaces: netns::Registration<Namespace>,
-    _rcu: rcu::Exit,
 }
 
-impl kernel::Module for Toa {
-    fn init(_: &'static ThisModule) -> Result<Self> {
+impl Standing {
+    fn new() -> Result<Self> {
         let limit = module::parameter(module_parameters::max_connections.value());
         let clients = Arc::new(Clients(Table::new(limit)?), GFP_KERNEL)?;
         // The other way round than it ends: a socket that was learnt of is
         // always forgotten.
-        let rcu = rcu::Exit::default();
         let namespaces = NAMESPACES.register()?;
         let ends = EndProbe::new(clients.clone()).inspect_err(|_| {
             pr_err!("the tracepoint tcp_destroy_sock is missing in this kernel\n");
@@ -92,7 +104,6 @@ impl kernel::Module for Toa {
             _option: option,
             _ends: ends,
             _namespaces: namespaces,
-            _rcu: rcu,
         })
     }
 }

@@ -26,8 +26,8 @@ mod stats;
 mod templates;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
-use kernel::prelude::*;
-use lvs_kapi::{netns, notifier::DeviceNotifier, rcu};
+use kernel::{prelude::*, InPlaceModule};
+use lvs_kapi::{module::Parts, netns, notifier::DeviceNotifier};
 
 module! {
     type: Lvs,
@@ -37,10 +37,24 @@ module! {
     license: "GPL",
 }
 
-/// All that stands while the module is loaded. Dropped from the top: nobody
-/// can ask any more, then the namespaces' state goes, and last the callbacks
-/// that it has queued.
+/// The module.
+#[pin_data]
 struct Lvs {
+    #[pin]
+    parts: Parts<Standing>,
+}
+
+impl InPlaceModule for Lvs {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            parts <- Parts::new(Standing::new),
+        })
+    }
+}
+
+/// All that stands while the module is loaded. Dropped from the top: nobody
+/// can ask any more, and then the namespaces' state goes.
+struct Standing {
     _control: control::Control,
     _devices: DeviceNotifier<devices::Devices>,
     _namespaces: netns::Registration<ns::Ns>,
@@ -48,11 +62,10 @@ struct Lvs {
     _v6: family::Cache<Ipv6Addr, Ipv6Addr>,
     _v64: family::Cache<Ipv6Addr, Ipv4Addr>,
     _templates: templates::Cache,
-    _exit: rcu::Exit,
 }
 
-impl kernel::Module for Lvs {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+impl Standing {
+    fn new() -> Result<Self> {
         let (v4, v6, v64) = (
             family::Cache::new(c"lvs_conn")?,
             family::Cache::new(c"lvs_conn6")?,
@@ -76,7 +89,6 @@ impl kernel::Module for Lvs {
             _v6: v6,
             _v64: v64,
             _templates: templates,
-            _exit: rcu::Exit::default(),
         })
     }
 }

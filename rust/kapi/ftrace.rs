@@ -14,7 +14,7 @@
 //!
 //! C header: [`include/linux/ftrace.h`](srctree/include/linux/ftrace.h)
 
-use crate::bindings;
+use crate::{bindings, module::Entrance};
 use core::mem::ManuallyDrop;
 use kernel::{
     error::to_result,
@@ -106,7 +106,9 @@ pub(crate) fn synchronize_tasks() {
 /// # Invariants
 ///
 /// The ops are registered, and do not move.
-pub(crate) struct Entry(ManuallyDrop<KBox<Opaque<bindings::ftrace_ops>>>);
+pub(crate) struct Entry(ManuallyDrop<Ops>);
+
+type Ops = (KBox<Opaque<bindings::ftrace_ops>>, Entrance);
 
 // SAFETY: The ops are the core's, which has its own lock; this only keeps them.
 unsafe impl Send for Entry {}
@@ -158,6 +160,7 @@ impl Entry {
             // SAFETY: Not registered.
             unsafe { bindings::ftrace_free_filter(ops.get()) };
         })?;
+        let entrance = Entrance::open();
         // SAFETY: The filter is not empty, which would mean all functions; for the callback the caller
         // has promised. The box is not moved out of before it is unregistered.
         if let Err(error) = to_result(unsafe { bindings::register_ftrace_function(ops.get()) }) {
@@ -166,7 +169,7 @@ impl Entry {
             return Err(error);
         }
         // INVARIANT: Registered above.
-        Ok(Self(ManuallyDrop::new(ops)))
+        Ok(Self(ManuallyDrop::new((ops, entrance))))
     }
 }
 
@@ -176,14 +179,14 @@ impl Drop for Entry {
         // and trampolines (`ftrace_shutdown`: `synchronize_rcu_tasks_rude`,
         // `synchronize_rcu_tasks`).
         // SAFETY: Registered by the type invariant.
-        let result: c_int = unsafe { bindings::unregister_ftrace_function(self.0.get()) };
+        let result: c_int = unsafe { bindings::unregister_ftrace_function(self.0 .0.get()) };
         if result != 0 {
             // Only after ftrace has shut itself down over a fault of its own,
-            // with a warning: what it still refers to must stay.
+            // with a warning: what it still refers to must stay, and the module.
             return;
         }
         // SAFETY: Not registered any more; the filter was set in `new`.
-        unsafe { bindings::ftrace_free_filter(self.0.get()) };
+        unsafe { bindings::ftrace_free_filter(self.0 .0.get()) };
         // SAFETY: Dropped once, here; nothing refers to the ops any more.
         unsafe { ManuallyDrop::drop(&mut self.0) };
     }

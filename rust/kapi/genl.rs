@@ -220,6 +220,43 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
+    /// Tells the listeners of group number `group`, an index into
+    /// [`Handler::GROUPS`], in the sender's namespace. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH` when nobody listens; `EINVAL` when there is no such group; as
+    /// [`Request::reply`].
+    pub fn notify(
+        &self,
+        group: u8,
+        command: u8,
+        mut fill: impl FnMut(&mut Writer<'_>) -> Result,
+    ) -> Result {
+        let family = self.info.family;
+        // SAFETY: The core names the family that it calls.
+        if group >= unsafe { (*family).n_mcgrps } {
+            return Err(EINVAL);
+        }
+        // Nobody's answer: its number is 0.
+        let info = bindings::genl_info {
+            family,
+            ..Default::default()
+        };
+        let message = message::build(&info, command, &mut fill)?;
+        // SAFETY: The family is registered while it is called; the message is
+        // complete and ours, and freed by the call in any case; we may sleep.
+        to_result(unsafe {
+            bindings::lvs_genlmsg_multicast_netns(
+                family,
+                self.net().as_ptr(),
+                message.into_raw(),
+                group.into(),
+                bindings::GFP_KERNEL,
+            )
+        })
+    }
+
     /// Leaves word for the acknowledgement, and turns a refusal into what the
     /// core expects.
     fn refuse(&self, refusal: Refusal) -> c_int {

@@ -13,6 +13,7 @@
 use crate::{
     bindings,
     ftrace::{self, Entry, Purpose},
+    module::Entrance,
     sock::Sock,
     srcu::Srcu,
 };
@@ -22,7 +23,7 @@ use core::{
     ptr,
 };
 use kernel::{
-    ffi::{c_int, c_ulong},
+    ffi::{c_int, c_ulong, c_void},
     prelude::*,
     sync::{
         atomic::{Acquire, Atomic, Relaxed, Release},
@@ -58,6 +59,7 @@ static SHARED: Atomic<*mut Shared> = Atomic::new(ptr::null_mut());
 pub struct PeerNames {
     entry: Option<Entry>,
     shared: Pin<KBox<Shared>>,
+    _entrance: Entrance,
 }
 
 impl PeerNames {
@@ -85,6 +87,7 @@ impl PeerNames {
         let mut names = Self {
             entry: None,
             shared,
+            _entrance: Entrance::open(),
         };
         let addresses = [
             address(bindings::inet_getname),
@@ -143,8 +146,9 @@ unsafe extern "C" fn on_getname(
     let sk = unsafe { (*(sock as *const bindings::socket)).sk };
     // SAFETY: As above; these functions are for whole inet sockets.
     let socket = unsafe { Sock::from_raw(sk) };
+    let parent: *const c_void = ptr::without_provenance(parent);
     // SAFETY: No requirement.
-    if socket.is_tcp_or_mptcp() && !unsafe { bindings::lvs_is_own_text(parent) } {
+    if socket.is_tcp_or_mptcp() && !unsafe { bindings::lvs_is_in_this_module(parent) } {
         let ours = match ftrace::is_in(ip, address(bindings::inet6_getname)) {
             true => address(inet6_getname),
             false => address(inet_getname),

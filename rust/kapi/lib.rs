@@ -23,6 +23,10 @@
 /// those that it lacks.
 #[allow(
     clippy::all,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::ptr_cast_constness,
+    clippy::undocumented_unsafe_blocks,
     dead_code,
     improper_ctypes,
     missing_docs,
@@ -43,6 +47,9 @@ pub(crate) mod bindings {
 
     include!(env!("LVS_BINDINGS"));
 }
+
+/// What stands before this crate's own lines in the log.
+const __LOG_PREFIX: &[u8] = b"lvs_kapi\0";
 
 pub mod accept;
 pub mod cursor;

@@ -1,11 +1,125 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! References to this module, which keep it from being unloaded.
+//! This module: what stands while it is loaded, and what keeps it from being
+//! unloaded.
+//!
+//! A module's text goes when its exit function returns. Nothing may be called
+//! after that, by a registration that was forgotten or by RCU: [`Parts`] waits
+//! until nothing can be.
 //!
 //! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
 
-use crate::bindings;
-use core::borrow::Borrow;
+use crate::{bindings, rcu};
+use core::{
+    borrow::Borrow,
+    marker::PhantomPinned,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use kernel::{
+    prelude::*,
+    time::{delay::fsleep, Delta},
+};
+use pin_init::pin_init_from_closure;
+
+/// Whether [`Parts`] stand: callbacks that are queued are waited for.
+static STAND: AtomicBool = AtomicBool::new(false);
+
+/// How many [`Entrance`]s there are.
+static ENTRANCES: AtomicUsize = AtomicUsize::new(0);
+
+/// What a module is made of: the one field of the type that `module!` gets.
+///
+/// Once `P` is dropped, or could not be made, it waits until all values that
+/// were let go of by [`rcu::Boxed`] are freed, and nothing is registered any
+/// more: what was leaked (`mem::forget`) keeps the module from going, with a
+/// word in the log, since the kernel would call what is no longer there.
+pub struct Parts<P> {
+    // Dropped in this order.
+    _parts: P,
+    _last: Last,
+}
+
+impl<P> Parts<P> {
+    /// What `make` makes, in its place. May sleep, as `make` may and dropping it
+    /// will.
+    ///
+    /// # Errors
+    ///
+    /// What `make` says; `EINVAL` when the place is not in the module's own
+    /// memory, of which the kernel lets go after its exit function alone;
+    /// `EBUSY` for a second one.
+    pub fn new(make: impl FnOnce() -> Result<P>) -> impl PinInit<Self, Error> {
+        let init = move |slot: *mut Self| {
+            // SAFETY: No requirement.
+            if !unsafe { bindings::lvs_is_in_this_module(slot.cast()) } {
+                return Err(EINVAL);
+            }
+            let _last = Last::new()?;
+            let _parts = make()?;
+            // SAFETY: The slot is memory for one, by the contract of `PinInit`.
+            unsafe { slot.write(Self { _parts, _last }) };
+            Ok(())
+        };
+        // SAFETY: The slot is whole when the closure says so; it is not touched
+        // otherwise. What is in it does not depend on its place.
+        unsafe { pin_init_from_closure(init) }
+    }
+}
+
+/// Whether what waits for a grace period is waited for.
+#[inline]
+pub(crate) fn stands() -> bool {
+    // ORDERING: Who can call this was called by something that was made after
+    // the value was written, and is gone before it is taken back.
+    STAND.load(Ordering::Relaxed)
+}
+
+/// The last that is dropped. Pinned: who could move it out could forget it.
+struct Last(PhantomPinned);
+
+impl Last {
+    fn new() -> Result<Self> {
+        match STAND.swap(true, Ordering::Relaxed) {
+            true => Err(EBUSY),
+            false => Ok(Self(PhantomPinned)),
+        }
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        // ORDERING: Acquire sees what those have done who left (`Entrance`).
+        if ENTRANCES.load(Ordering::Acquire) != 0 {
+            pr_emerg!(
+                "a part of this module was leaked and can still be called: it cannot be unloaded\n"
+            );
+        }
+        while ENTRANCES.load(Ordering::Acquire) != 0 {
+            fsleep(Delta::from_secs(1));
+        }
+        rcu::drain();
+        STAND.store(false, Ordering::Relaxed);
+    }
+}
+
+/// A way by which the kernel comes into this module: kept by whatever is
+/// registered, and dropped when it no longer is and no call is under way.
+pub(crate) struct Entrance(());
+
+impl Entrance {
+    /// To be opened before the kernel can use it.
+    pub(crate) fn open() -> Self {
+        ENTRANCES.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        // ORDERING: Pairs with `Last`.
+        ENTRANCES.fetch_sub(1, Ordering::Release);
+    }
+}
 
 /// Keeps this module loaded.
 ///

@@ -25,6 +25,7 @@ pub use anchor::{Anchor, Hooks};
 pub use slot::SLOTS;
 
 use crate::{
+    module::Entrance,
     net::Net,
     proc,
     rcu,
@@ -176,6 +177,7 @@ impl<T: NetState> Pernet<T> {
             slot.release();
             return Err(EBUSY);
         }
+        let _entrance = Entrance::open();
         // SAFETY: `claim` gave it to us, and it was not registered.
         let registered = unsafe { slot.register(self) };
         if let Err(error) = registered {
@@ -186,7 +188,11 @@ impl<T: NetState> Pernet<T> {
         // ORDERING: Publishes the id that registering wrote; pairs with the
         // load in `borrow`.
         self.slot.store(index.wrapping_add(1), Release);
-        Ok(Registration { pernet: self, slot })
+        Ok(Registration {
+            pernet: self,
+            slot,
+            _entrance,
+        })
     }
 
     /// The state of `net` while the read section lasts. Any context.
@@ -224,6 +230,7 @@ const PENDING: usize = usize::MAX;
 pub struct Registration<T: NetState> {
     pernet: &'static Pernet<T>,
     slot: &'static Slot,
+    _entrance: Entrance,
 }
 
 impl<T: NetState> Drop for Registration<T> {

@@ -6,7 +6,7 @@
 //! [`include/linux/module.h`](srctree/include/linux/module.h),
 //! [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
-use crate::{bindings, net::Net};
+use crate::{bindings, module::Entrance, net::Net};
 use core::marker::PhantomData;
 use kernel::{
     error::to_result,
@@ -116,6 +116,7 @@ trait Chain {
 struct Registration<C: Chain> {
     block: Pin<KBox<Opaque<bindings::notifier_block>>>,
     chain: PhantomData<C>,
+    _entrance: Entrance,
 }
 
 // SAFETY: Any task may leave a chain; nothing is done through a reference.
@@ -130,12 +131,14 @@ impl<C: Chain> Registration<C> {
             ..Default::default()
         };
         let block = KBox::pin(Opaque::new(block), GFP_KERNEL)?;
+        let _entrance = Entrance::open();
         // SAFETY: The box keeps the block in its place until `drop`.
         to_result(unsafe { C::enter(block.get()) })?;
         // INVARIANT: Entered above.
         Ok(Self {
             block,
             chain: PhantomData,
+            _entrance,
         })
     }
 }

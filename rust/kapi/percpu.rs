@@ -106,10 +106,11 @@ impl<const N: usize> Counters<N> {
             bindings::lvs_local_bh_disable();
             bindings::lvs_this_cpu_ptr(self.0.as_ptr().cast()).cast::<u64>()
         };
-        // SAFETY: The words are this CPU's, and the task stays on it; volatile,
-        // since other CPUs read them.
-        let mut values: [u64; N] =
-            core::array::from_fn(|i| unsafe { core::ptr::read_volatile(words.add(i)) });
+        let mut values: [u64; N] = core::array::from_fn(|i| {
+            // SAFETY: The words are this CPU's, and the task stays on it; volatile,
+            // since other CPUs read them.
+            unsafe { core::ptr::read_volatile(words.add(i)) }
+        });
         let before = values;
         change(&mut values);
         for (i, (value, before)) in values.into_iter().zip(before).enumerate() {

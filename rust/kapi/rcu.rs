@@ -4,14 +4,14 @@
 //!
 //! C header: [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h)
 
-use crate::{bindings, gfp::Gfp};
+use crate::{bindings, gfp::Gfp, module};
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
     mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     ptr::{self, NonNull},
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{AtomicPtr, AtomicUsize, Ordering},
 };
 use kernel::{alloc::AllocError, prelude::*, types::NotThreadSafe};
 
@@ -66,27 +66,25 @@ pub fn synchronize() {
 
 /// Waits until every callback queued so far has run. May sleep.
 ///
-/// A module that has queued callbacks must do this before its text goes; see
-/// [`Exit`].
+/// A module that has queued callbacks must do this before its text goes:
+/// [`crate::module::Parts`] does.
 pub fn barrier() {
     // SAFETY: As for `synchronize`.
     unsafe { bindings::rcu_barrier() };
 }
 
-/// Waits for all callbacks when dropped.
-///
-/// To be the last field of a module's own structure: fields are dropped in
-/// order, so that whatever queued callbacks is gone by then.
-#[derive(Default)]
-pub struct Exit(());
+/// How many values of [`Boxed`] wait to be freed.
+static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-impl Drop for Exit {
-    fn drop(&mut self) {
-        // Two rounds: a callback of the first may drop a value that queues
-        // another.
-        barrier();
+/// Waits until every value that was let go of is freed. May sleep.
+pub(crate) fn drain() {
+    // A callback may drop a value that queues another.
+    // ORDERING: Nothing is read that the callbacks have written.
+    while WAITING.load(Ordering::Relaxed) != 0 {
         barrier();
     }
+    // The last one has been counted off, and may not have returned.
+    barrier();
 }
 
 /// The place in an object that the queue of what waits for a grace period
@@ -127,8 +125,13 @@ unsafe impl<T: Send + Sync> Send for Boxed<T> {}
 unsafe impl<T: Send + Sync> Sync for Boxed<T> {}
 
 impl<T: Send + Sync> Boxed<T> {
-    /// Allocates. Context as `gfp` says.
+    /// Allocates. Context as `gfp` says. Nothing is given while the module's
+    /// [`Parts`](crate::module::Parts) do not stand: nobody would wait until it
+    /// is freed.
     pub fn new(value: T, gfp: Gfp) -> Result<Self, AllocError> {
+        if !module::stands() {
+            return Err(AllocError);
+        }
         let node = KBox::new(
             Node {
                 head: UnsafeCell::new(bindings::callback_head::default()),
@@ -148,11 +151,16 @@ impl<T: Send + Sync> Boxed<T> {
     }
 
     /// Called by RCU with the head of a node whose last reader is gone.
+    ///
+    /// # Safety
+    ///
+    /// For RCU, with a node that came out of a `KBox` and is owned by nobody.
     unsafe extern "C" fn release(head: *mut bindings::callback_head) {
         // `head` is the first field of a `#[repr(C)]` node.
-        // SAFETY: Only `drop` queues this, with a node that came out of a
-        // `KBox`; a grace period has passed, so nobody refers to it.
+        // SAFETY: By the caller's promise; a grace period has passed, so nobody
+        // refers to it.
         drop(unsafe { KBox::from_raw(head.cast::<Node<T>>()) });
+        WAITING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -181,8 +189,17 @@ impl<T: Send + Sync> Drop for Boxed<T> {
             // SAFETY: The node is live by the type invariant.
             unsafe { ptr::addr_of!((*self.0.as_ptr()).head) },
         );
+        if !module::stands() {
+            // What outlived the module's parts: the exit function or the one
+            // that undoes a failed init, which may sleep.
+            synchronize();
+            // SAFETY: As in `release`, after a grace period of our own.
+            drop(unsafe { KBox::from_raw(self.0.as_ptr()) });
+            return;
+        }
+        WAITING.fetch_add(1, Ordering::Relaxed);
         // SAFETY: The head is in a live node that is queued once, here, and
-        // freed by the callback; the module waits for it (`Exit`).
+        // freed by the callback; it is counted, and so waited for (`drain`).
         unsafe { call(head, Self::release) };
     }
 }

@@ -147,10 +147,11 @@ impl Packet {
         if self.traits().checksum_is_partial() {
             return true;
         }
-        let family = A::FAMILY.af();
-        // SAFETY: Owned; the function is for any offset inside the packet.
-        offset <= self.len()
-            && unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), family, offset) } == 0
+        if offset > self.len() {
+            return false;
+        }
+        // SAFETY: Owned; the offset is inside the packet.
+        unsafe { bindings::lvs_skb_checksum_icmp(self.as_ptr(), A::FAMILY.af(), offset) == 0 }
     }
 
     /// Its length from the network header on, in bytes.

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
-use crate::{bindings, gfp::Gfp, rcu};
+use crate::{bindings, gfp::Gfp, module::Entrance, rcu};
 use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 
 use kernel::prelude::*;
@@ -15,7 +15,12 @@ use kernel::prelude::*;
 ///
 /// The pointer is to a live cache whose objects have the size and alignment of
 /// `T`.
-pub struct Cache<T>(NonNull<bindings::kmem_cache>, PhantomData<fn() -> T>);
+pub struct Cache<T> {
+    cache: NonNull<bindings::kmem_cache>,
+    // Its name is the module's.
+    _entrance: Entrance,
+    object: PhantomData<fn() -> T>,
+}
 
 // SAFETY: The allocator does its own locking.
 unsafe impl<T> Send for Cache<T> {}
@@ -34,8 +39,8 @@ impl<T> Cache<T> {
             align: u32::try_from(align_of::<T>()).map_err(|_| EINVAL)?,
             ..Default::default()
         };
-        // SAFETY: The name lives forever, the arguments until the call is
-        // over. No merging: the objects are counted by their own name.
+        // SAFETY: The name is static, and no cache outlives the module
+        // (`Entrance`); the arguments last until the call is over. No merging: the objects are counted by their own name.
         let cache = unsafe {
             bindings::__kmem_cache_create_args(
                 name.as_char_ptr(),
@@ -45,9 +50,11 @@ impl<T> Cache<T> {
             )
         };
         // INVARIANT: Made with the size and alignment of `T`.
-        NonNull::new(cache)
-            .map(|cache| Self(cache, PhantomData))
-            .ok_or(ENOMEM)
+        Ok(Self {
+            cache: NonNull::new(cache).ok_or(ENOMEM)?,
+            _entrance: Entrance::open(),
+            object: PhantomData,
+        })
     }
 
     /// Memory for one object, not initialised; to be given back by
@@ -60,7 +67,7 @@ impl<T> Cache<T> {
     #[inline]
     pub unsafe fn allocate(&self, gfp: Gfp) -> Option<NonNull<MaybeUninit<T>>> {
         // SAFETY: The cache is live by the type invariant.
-        NonNull::new(unsafe { bindings::kmem_cache_alloc_noprof(self.0.as_ptr(), gfp.raw()) })
+        NonNull::new(unsafe { bindings::kmem_cache_alloc_noprof(self.cache.as_ptr(), gfp.raw()) })
             .map(NonNull::cast)
     }
 }
@@ -84,6 +91,6 @@ impl<T> Drop for Cache<T> {
         rcu::barrier();
         // SAFETY: The cache is live, and every object is back, as who allocated
         // it has promised.
-        unsafe { bindings::kmem_cache_destroy(self.0.as_ptr()) };
+        unsafe { bindings::kmem_cache_destroy(self.cache.as_ptr()) };
     }
 }

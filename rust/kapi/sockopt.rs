@@ -13,7 +13,7 @@
 //!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
-use crate::{bindings, errno::enoprotoopt, ftrace, sock::Sock, srcu::Srcu};
+use crate::{bindings, errno::enoprotoopt, ftrace, module::Entrance, sock::Sock, srcu::Srcu};
 use core::{marker::PhantomData, mem::ManuallyDrop, pin::Pin, ptr};
 use kernel::{
     error::to_result,
@@ -92,6 +92,7 @@ static SHARED: Atomic<*mut Shared> = Atomic::new(ptr::null_mut());
 pub struct Registration {
     ops: ManuallyDrop<KBox<Opaque<bindings::nf_sockopt_ops>>>,
     shared: ManuallyDrop<Pin<KBox<Shared>>>,
+    _entrance: Entrance,
 }
 
 // SAFETY: The ops are netfilter's, which has its own lock; this only keeps
@@ -131,6 +132,7 @@ impl Registration {
         if SHARED.cmpxchg(ptr::null_mut(), pointer, Release).is_err() {
             return Err(EBUSY);
         }
+        let _entrance = Entrance::open();
         // SAFETY: The ops are on the heap, and stay there until `drop` has
         // unregistered them; `get` is sound to call until `drop` returns.
         if let Err(error) = to_result(unsafe { bindings::nf_register_sockopt(ops.get()) }) {
@@ -142,6 +144,7 @@ impl Registration {
         Ok(Self {
             ops: ManuallyDrop::new(ops),
             shared: ManuallyDrop::new(shared),
+            _entrance,
         })
     }
 }

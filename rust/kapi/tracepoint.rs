@@ -6,7 +6,7 @@
 //!
 //! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
-use crate::{bindings, sock::Sock};
+use crate::{bindings, module::Entrance, sock::Sock};
 use core::{
     ffi::c_void,
     ptr::NonNull, //
@@ -30,6 +30,7 @@ pub trait Ended: Send + Sync + 'static {
 pub struct EndProbe<T: Ended> {
     tracepoint: NonNull<bindings::tracepoint>,
     handler: Arc<T>,
+    _entrance: Entrance,
 }
 
 // SAFETY: The tracepoint is static and has its own lock.
@@ -47,6 +48,7 @@ impl<T: Ended> EndProbe<T> {
         // SAFETY: The name ends with a NUL; we may sleep.
         let tracepoint = unsafe { bindings::lvs_tracepoint(c"tcp_destroy_sock".as_char_ptr()) };
         let tracepoint = NonNull::new(tracepoint).ok_or(ENOENT)?;
+        let _entrance = Entrance::open();
         // SAFETY: The tracepoint's prototype is `(void *data, struct sock *)`
         // (asserted in helpers/probes.c), which is that of `on_end`; the
         // handler outlives the registration.
@@ -61,6 +63,7 @@ impl<T: Ended> EndProbe<T> {
         Ok(Self {
             tracepoint,
             handler,
+            _entrance,
         })
     }
 }

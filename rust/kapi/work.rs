@@ -8,7 +8,7 @@
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
-use crate::bindings;
+use crate::{bindings, module::Entrance};
 use kernel::{
     container_of,
     prelude::*,
@@ -41,7 +41,7 @@ struct Inner<J> {
 
 /// A job and its place in the kernel's queue. Dropping it keeps the job from
 /// running again and waits for a run that is under way: may sleep.
-pub struct Delayed<J: Job>(Pin<KBox<Inner<J>>>);
+pub struct Delayed<J: Job>(Pin<KBox<Inner<J>>>, Entrance);
 
 // SAFETY: The queue's functions do their own locking, and the job may be sent
 // and shared.
@@ -64,7 +64,7 @@ impl<J: Job> Delayed<J> {
             }),
             job,
         });
-        Ok(Self(KBox::pin_init(inner, GFP_KERNEL)?))
+        Ok(Self(KBox::pin_init(inner, GFP_KERNEL)?, Entrance::open()))
     }
 
     /// What it does.

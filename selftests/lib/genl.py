@@ -8,7 +8,7 @@ import wire
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 1, 4, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x100, 0x200
-NETLINK_GENERIC, SOL_NETLINK, NETLINK_EXT_ACK, NETLINK_CAP_ACK = 16, 270, 11, 10
+NETLINK_GENERIC, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, NETLINK_EXT_ACK, NETLINK_CAP_ACK = 16, 270, 1, 11, 10
 GENL_ID_CTRL, NESTED = 16, 0x8000
 # What is read at once: as much the kernel puts into each datagram of a listing.
 DATAGRAM = 16384
@@ -25,6 +25,7 @@ def attr(kind, data=b""):
     return struct.pack("=HH", len(data) + 4, kind) + data + b"\0" * (-len(data) % 4)
 
 
+def u8(n): return struct.pack("=B", n)
 def u16(n): return struct.pack("=H", n)
 def be16(n): return struct.pack("!H", n)
 def addr(a): return socket.inet_pton(socket.AF_INET6 if ":" in a else socket.AF_INET, a)
@@ -112,6 +113,8 @@ class Genl(Netlink):
         info = dict(reply)
         self.id = struct.unpack("=H", info[1])[0]
         self.version = 1
+        groups = [dict(parse(group)) for _, group in parse(info.get(7, b""))]
+        self.groups = {group[1].rstrip(b"\0").decode(): struct.unpack("=I", group[2])[0] for group in groups}
         self.described = {"id": self.id, "version": struct.unpack("=I", info[3])[0], "hdrsize": struct.unpack("=I", info[4])[0],
                           "maxattr": struct.unpack("=I", info[5])[0],
                           "ops": {struct.unpack("=I", dict(parse(o))[1])[0]: struct.unpack("=I", dict(parse(o))[2])[0]
@@ -126,6 +129,21 @@ class Genl(Netlink):
         """Lists something: what each datagram brings, in lists as those of `ask`."""
         for datagram in self.datagrams(self.id, self._request(command, payload), dump=True):
             yield [(message[0], parse(message[4:])) for message in datagram]
+
+    def listen(self, group):
+        """From here on this hears what the family tells the group."""
+        self.sock.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, self.groups[group])
+
+    def told(self, wait=True):
+        """What is told next: (type, sequence number, port, command, [(kind, bytes)]); None if there is nothing to wait for."""
+        if not wait:
+            self.sock.setblocking(False)
+        try:
+            data = self.sock.recv(DATAGRAM)
+        except BlockingIOError:
+            return None
+        length, kind, _, seq, port = struct.unpack("=IHHII", data[:16])
+        return kind, seq, port, data[16], parse(data[20:length])
 
     def _request(self, command, payload):
         return struct.pack("=BBH", command, self.version, 0) + payload

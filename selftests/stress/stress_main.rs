@@ -22,10 +22,11 @@ mod pair;
 mod tally;
 
 use core::sync::atomic::{AtomicI32, AtomicU32};
-use kernel::{prelude::*, static_lock_class, sync::Arc};
+use kernel::{prelude::*, static_lock_class, sync::Arc, InPlaceModule};
 use lvs_kapi::{
     gfp::Gfp,
     lock::Mutex,
+    module::Parts,
     net::Net,
     netns::{self, Attachments, NetState, Pernet},
     rcu::{self, ReadLock},
@@ -110,20 +111,32 @@ impl Drop for Pairs {
     }
 }
 
-/// Dropped from the top.
+#[pin_data]
 struct TableStress {
-    _namespaces: netns::Registration<Stress>,
-    _pairs: Pairs,
-    _exit: rcu::Exit,
+    #[pin]
+    parts: Parts<Standing>,
 }
 
-impl kernel::Module for TableStress {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+impl InPlaceModule for TableStress {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            parts <- Parts::new(Standing::new),
+        })
+    }
+}
+
+/// Dropped from the top.
+struct Standing {
+    _namespaces: netns::Registration<Stress>,
+    _pairs: Pairs,
+}
+
+impl Standing {
+    fn new() -> Result<Self> {
         let pairs = Pairs::new()?;
         Ok(Self {
             _namespaces: STRESS.register()?,
             _pairs: pairs,
-            _exit: rcu::Exit::default(),
         })
     }
 }

@@ -20,6 +20,9 @@ use lvs_kapi::rcu::ReadLock;
 use lvs_table::{Due, InsertError, Ref, Side, Table};
 use lvs_wire::addr::Endpoint;
 
+/// A connection, for as long as the read section lasts.
+type Found<'r, C, S> = Ref<'r, Connection<C, S>>;
+
 /// The connections between clients of one family and servers of one.
 pub(crate) struct Flows<C: Family, S: Family = C> {
     table: Table<Connection<C, S>>,
@@ -104,7 +107,7 @@ impl<C: Family, S: Family> Flows<C, S> {
         rcu: &'r ReadLock,
         new: NewConnection<C, S>,
         timeouts: &Timeouts,
-    ) -> Result<Ref<'r, Connection<C, S>>, Option<Ref<'r, Connection<C, S>>>> {
+    ) -> Result<Found<'r, C, S>, Option<Found<'r, C, S>>> {
         let (conn, first) = (new.conn, new.first);
         let hashes = (
             self.key.packet(conn.protocol, conn.client, conn.virt),

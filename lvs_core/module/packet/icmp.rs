@@ -88,8 +88,8 @@ impl<A: Family> Report<'_, A> {
         let within =
             A::flows(conns).and_then(|flows| flows.find(cx.rcu, protocol, source, destination));
         match within {
-            Some((entry, Dir::In)) => return self.to_server(entry),
-            Some((entry, Dir::Out)) => return self.to_client(entry),
+            Some((entry, Dir::In)) => return self.towards_server(entry),
+            Some((entry, Dir::Out)) => return self.towards_client(entry),
             None => {}
         }
         match A::FAMILY {
@@ -97,7 +97,7 @@ impl<A: Family> Report<'_, A> {
                 let found = A::from_v6(conns)
                     .and_then(|flows| flows.find_server(cx.rcu, protocol, source, destination));
                 match found {
-                    Some(entry) => self.to_client(entry),
+                    Some(entry) => self.towards_client(entry),
                     None => self.overheard(about),
                 }
             }
@@ -105,7 +105,7 @@ impl<A: Family> Report<'_, A> {
                 let found = A::to_v4(conns)
                     .and_then(|flows| flows.find_client(cx.rcu, protocol, source, destination));
                 match found {
-                    Some(entry) => self.to_server(entry),
+                    Some(entry) => self.towards_server(entry),
                     None => self.overheard(about),
                 }
             }
@@ -123,7 +123,7 @@ impl<A: Family> Report<'_, A> {
             },
         );
         match found {
-            Some(entry) => self.to_server(entry),
+            Some(entry) => self.towards_server(entry),
             None => self.of_tunnel(about),
         }
     }
@@ -134,7 +134,7 @@ impl<A: Family> Report<'_, A> {
     }
 
     /// From the server's side, about a packet of the client's.
-    fn to_client<C: Family>(mut self, entry: Ref<'_, Connection<C, A>>) -> Verdict {
+    fn towards_client<C: Family>(mut self, entry: Ref<'_, Connection<C, A>>) -> Verdict {
         if !self.is_sound() {
             return self.cx.drop(self.packet, DropReason::BadChecksum);
         }
@@ -144,7 +144,7 @@ impl<A: Family> Report<'_, A> {
     }
 
     /// From the client's side, about a packet of the server's.
-    fn to_server<S: Family>(mut self, entry: Ref<'_, Connection<A, S>>) -> Verdict {
+    fn towards_server<S: Family>(mut self, entry: Ref<'_, Connection<A, S>>) -> Verdict {
         if !self.is_sound() {
             return self.cx.drop(self.packet, DropReason::BadChecksum);
         }

@@ -4,7 +4,6 @@
 //! callbacks that lead to its [`Handler`].
 
 use super::{
-    message,
     Does,
     Dump,
     Halt,
@@ -13,10 +12,13 @@ use super::{
     Request,
     Right,
     Strictness,
-    Writer,
     MAX_ATTRS, //
 };
-use crate::{bindings, cursor::Cursor, module, net::Net};
+use crate::{
+    bindings,
+    cursor::Cursor,
+    module::{self, Entrance},
+};
 use core::{
     ffi::{c_int, c_uint},
     marker::PhantomData,
@@ -75,52 +77,16 @@ impl<H: Handler> Family<H> {
         // SAFETY: Nobody else writes to it before it is known, and to say the
         // same once more does no harm.
         unsafe { (*family).module = module };
+        let entrance = Entrance::open();
         // SAFETY: The family and all that it points at are static, so that a
         // listing that goes on after the family is gone finds it.
         to_result(unsafe { bindings::genl_register_family(family) })?;
-        Ok(Registration(self))
+        Ok(Registration(self, entrance))
     }
 }
 
 /// The family is known for as long as this lives.
-pub struct Registration<H: Handler>(&'static Family<H>);
-
-impl<H: Handler> Registration<H> {
-    /// Tells the listeners of group number `group`, an index into
-    /// [`Handler::GROUPS`], in `net`. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `ESRCH` when nobody listens; as [`Request::reply`]; `EINVAL` when there
-    /// is no such group.
-    pub fn notify(
-        &self,
-        net: &Net,
-        group: u8,
-        command: u8,
-        mut fill: impl FnMut(&mut Writer<'_>) -> Result,
-    ) -> Result {
-        if usize::from(group) >= H::GROUPS.len() {
-            return Err(EINVAL);
-        }
-        let info = bindings::genl_info {
-            family: self.0.family.get(),
-            ..Default::default()
-        };
-        let message = message::build(&info, command, &mut fill)?;
-        // SAFETY: The family is registered; the message is complete and ours,
-        // and freed by the call in any case; we may sleep.
-        to_result(unsafe {
-            bindings::lvs_genlmsg_multicast_netns(
-                self.0.family.get(),
-                net.as_ptr(),
-                message.into_raw(),
-                group.into(),
-                bindings::GFP_KERNEL,
-            )
-        })
-    }
-}
+pub struct Registration<H: Handler>(&'static Family<H>, Entrance);
 
 impl<H: Handler> Drop for Registration<H> {
     fn drop(&mut self) {
@@ -170,7 +136,8 @@ impl<H: Handler> Tables<H> {
     const OPS: &'static [bindings::genl_ops; MAX_OPS] = &{
         assert!(H::OPS.len() <= MAX_OPS, "too many operations");
         // SAFETY: Numbers and pointers, for which zeroes are values.
-        let mut ops = [const { unsafe { zeroed::<bindings::genl_ops>() } }; MAX_OPS];
+        const NONE: bindings::genl_ops = unsafe { zeroed() };
+        let mut ops = [NONE; MAX_OPS];
         let mut at = 0;
         while at < H::OPS.len() {
             ops[at] = operation::<H>(H::OPS[at]);
@@ -182,8 +149,8 @@ impl<H: Handler> Tables<H> {
     const GROUPS: &'static [bindings::genl_multicast_group; MAX_GROUPS] = &{
         assert!(H::GROUPS.len() <= MAX_GROUPS, "too many groups");
         // SAFETY: Numbers, for which zeroes are values.
-        let mut groups =
-            [const { unsafe { zeroed::<bindings::genl_multicast_group>() } }; MAX_GROUPS];
+        const NONE: bindings::genl_multicast_group = unsafe { zeroed() };
+        let mut groups = [NONE; MAX_GROUPS];
         let mut at = 0;
         while at < H::GROUPS.len() {
             groups[at].name = name::<16>(H::GROUPS[at]);

@@ -8,6 +8,11 @@ struct module *lvs_this_module(void)
 	return THIS_MODULE;
 }
 
+bool lvs_is_in_this_module(const void *p)
+{
+	return within_module((unsigned long)p, THIS_MODULE);
+}
+
 int lvs_init_srcu_struct(struct srcu_struct *srcu)
 {
 	return init_srcu_struct(srcu);

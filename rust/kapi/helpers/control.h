@@ -13,6 +13,7 @@
 static const size_t LVS_GENLMSG_DEFAULT_SIZE = GENLMSG_DEFAULT_SIZE;
 
 struct module *lvs_this_module(void);
+bool lvs_is_in_this_module(const void *p);
 int lvs_init_srcu_struct(struct srcu_struct *srcu);
 int lvs_srcu_read_lock(struct srcu_struct *srcu);
 void lvs_srcu_read_unlock(struct srcu_struct *srcu, int index);

@@ -35,11 +35,6 @@ void lvs_ftrace_redirect(struct ftrace_regs *regs, unsigned long ip)
 	ftrace_regs_set_instruction_pointer(regs, ip);
 }
 
-bool lvs_is_own_text(unsigned long ip)
-{
-	return within_module(ip, THIS_MODULE);
-}
-
 /* A probe that is never armed: the only exported way from a name to an
  * address. Takes the kernel's own symbol before any module's.
  */

@@ -7,7 +7,6 @@
 
 unsigned long lvs_ftrace_argument(struct ftrace_regs *regs, unsigned int n);
 void lvs_ftrace_redirect(struct ftrace_regs *regs, unsigned long ip);
-bool lvs_is_own_text(unsigned long ip);
 unsigned long lvs_function_address(const char *name);
 struct tracepoint *lvs_tracepoint(const char *name);
 void lvs_tracepoint_synchronize(void);

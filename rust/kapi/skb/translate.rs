@@ -68,8 +68,9 @@ impl Packet {
         // IPv6, where no router does it, and cannot count a fragment header.
         // A GSO packet's segments are cut by the kernel where they have to be.
         let came_whole = self.came_whole::<Old>();
+        let stays_whole = traits.is_gso() || (dont_fragment && came_whole);
         let fragment = match New::FAMILY {
-            Family::V6 if !(came_whole && dont_fragment) && !traits.is_gso() => New::MIN_MTU,
+            Family::V6 if !stays_whole => New::MIN_MTU,
             _ => 0,
         };
         let (wider, narrower) = (grow.max(0) as u32, grow.min(0).unsigned_abs());

@@ -77,6 +77,10 @@ pub(crate) fn synchronize() {
 }
 
 /// Called when the last reader of a retired entry is gone.
+///
+/// # Safety
+///
+/// For RCU, with what `retire` has queued.
 unsafe extern "C" fn free<T: Item>(head: *mut Head) {
     let offset = core::mem::offset_of!(Entry<T>, place);
     // SAFETY: The head is an entry's place, see `retire`.
