@@ -79,6 +79,7 @@ fmt-check: ## the formatter's opinion of every crate
 .PHONY: clippy
 clippy: ## lints, warnings are errors
 	@tools/build/clippy
+	@LVS_CLIPPY=1 tools/build/modules
 
 .PHONY: clean
 clean: ## remove build/
