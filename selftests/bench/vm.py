@@ -85,26 +85,47 @@ def new_connections():
 
 
 def ports():
-    """A new connection when a tenth of a pool of 60,000 ports is in use, and at 95 %."""
+    """A new connection when a tenth of a pool of 60,000 ports is in use, and at 95 %. All have been used once, and which are still in
+    use is spread evenly: a search begins anywhere, and the next port is not simply free."""
     def cost():
-        net.up()
-        Fullnat("udp").setup(ports=(5000, 64999))
-        net.sink("server")
-        out, done, sample = {}, 0, 2000
-        for percent in (10, 95):
-            fill = 60_000 * percent // 100 - done
-            net.pktgen("client", fill, net.VIP, sports=(10_000, 60_000), dports=(PORT, PORT), srcs=(net.plus("10.64.0.1", percent * 1000),) * 2 if fill <= 50_001
-                       else (net.plus("10.64.0.1", percent * 1000), net.plus("10.64.0.1", percent * 1000 + 1)))
-            done += fill
-            spent = net.pktgen("client", sample, net.VIP, sports=(10_000, 10_000 + sample - 1), dports=(PORT, PORT),
-                               srcs=(net.plus("10.96.0.1", percent),) * 2)
-            done += sample
-            out[f"at{percent}"] = spent / sample
-        arrived = net.sunk("server")
-        if arrived != done:
-            raise RuntimeError(f"{arrived} of {done} arrived")
+        out = {f"at{5 * kept}": new_among(kept) for kept in (2, 19)}
         return dict(out, ratio=out["at95"] / out["at10"])
     attempt(cost, part="ports", path=Fullnat.name)
+
+
+def new_among(kept):
+    """Instructions of a new connection when of each 20 ports `kept` are in use."""
+    pool, sample, timeout = 60_000, 2000, 12
+    net.up()
+    Fullnat("udp").setup(ports=(5000, 64_999))
+    net.sh(f"ipvsadm --set 0 0 {timeout}", "director")
+    net.sink("server")
+
+    def send(n, addresses, sports=(10_000, 13_000), first="10.64.0.1"):
+        # 20 addresses and 3001 ports are counted up together: each port of the pool is taken by the next address.
+        return net.pktgen("client", n, net.VIP, sports=sports, dports=(PORT, PORT), srcs=(first, net.plus(first, addresses - 1)))
+
+    send(pool, 20)
+    if connections() != pool:
+        raise RuntimeError(f"{connections()} of {pool} connections")
+    time.sleep(timeout / 2)
+    send(3001 * kept, kept)
+    left = pool // 20 * kept
+    limit = time.monotonic() + timeout
+    while connections() > left:
+        if time.monotonic() > limit:
+            raise RuntimeError(f"{connections()} connections are left, and {left} were to be")
+        time.sleep(0.2)
+    before = net.sunk("server")
+    spent = send(sample, 1, (10_000, 10_000 + sample - 1), "10.96.0.1")
+    if net.sunk("server") - before != sample or connections() != left + sample:
+        raise RuntimeError(f"{net.sunk('server') - before} of {sample} arrived, {connections()} connections instead of {left + sample}")
+    return spent / sample
+
+
+def connections():
+    """How many the servers of the director have, by their own counters."""
+    return int(net.sh("ipvsadm -Ln | awk '$1 == \"->\" && $5 ~ /^[0-9]/ {n += $5 + $6} END {print n + 0}'", "director"))
 
 
 def memory(kind, conns):
@@ -131,8 +152,8 @@ def bytes_each(kind, conns):
     net.sink("server")
     before = settled()
     net.pktgen("client", conns, net.VIP, dports=(PORT, PORT), **distinct(conns))
-    # As the servers' own counters have it: a listing may repeat itself while the table grows.
-    listed = int(net.sh("ipvsadm -Ln | awk '$1 == \"->\" && $5 ~ /^[0-9]/ {n += $5 + $6} END {print n + 0}'", "director"))
+    # A listing may repeat itself while the table grows.
+    listed = connections()
     used = settled() - before
     slab = net.sh("grep -E '^(lvs_|ip_vs_conn)' /proc/slabinfo || true").split("\n")
     sizes = {s.split()[0]: int(s.split()[3]) for s in slab if s}

@@ -49,15 +49,12 @@ test_a_connection_past_the_director_is_itself() {
     ip -n s1 route del "$CLIENT/$BITS"
 }
 
-# counted_by_toa NAME: on the server.
-counted_by_toa() { in_ns s1 ipvsadm-rs toa | awk -v name="$1" '$2 == name {print $1}'; }
-
 test_toa_statistics_counted_them() {
-    local before; before=$(counted_by_toa answered)
+    local before; before=$(toa_count answered)
     # One of two in turn is s1's.
     for _ in 1 2; do in_ns client curl -sS --max-time 20 "http://$vip/" >/dev/null; done
-    at_least $((before + 1)) "$(counted_by_toa answered)"
-    at_least 1 "$(counted_by_toa captured)"
+    at_least $((before + 1)) "$(toa_count answered)"
+    at_least 1 "$(toa_count captured)"
 }
 
 run_facts v4 v6

@@ -7,8 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from genl import Genl, attr, parse
-from ipvs import (DEL_DEST, DEL_LADDR, DEL_SERVICE, FULLNAT, GET_DEST, GET_SERVICE, NEW_DEST, NEW_LADDR,
-                  NEW_SERVICE, UDP, dest, full, ident, local)
+from ipvs import (DEL_DEST, DEL_LADDR, DEL_SERVICE, FULLNAT, GET_CONN, GET_DEST, GET_LADDR, GET_SERVICE, LVS_GET_DEST,
+                  LVS_GET_SERVICE, NEW_DEST, NEW_LADDR, NEW_SERVICE, UDP, dest, full, ident, local)
 from ktap import run, same, sh, wait_for
 from wire import VIP
 
@@ -16,8 +16,6 @@ COUNT = 300
 PORTS = list(range(2000, 2000 + COUNT))
 LADDRS = [f"10.9.{n >> 8}.{n & 255}" for n in range(256, 256 + COUNT)]
 BUSY = 5000
-# Of the family LVS; its commands beside those that lib/ipvs.py knows.
-LVS_GET_SERVICE, LVS_GET_DEST, GET_LADDR, GET_CONN = 2, 4, 7, 8
 SERVICE, DEST, LADDR, CONN = 1, 2, 3, 4
 IPVS = LVS = None
 

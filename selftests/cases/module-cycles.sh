@@ -34,7 +34,7 @@ services() {
 has_conns() { [ "$(in_ns director grep -c '^[TU]' /proc/net/ip_vs_conn)" -ge "$1" ]; }
 
 # was_told NS: toa has taken a client from a segment there.
-was_told() { in_ns "$1" ipvsadm-rs toa | grep -qE ' [1-9][0-9]* +captured '; }
+was_told() { [ "$(toa_count captured "$1")" -gt 0 ]; }
 
 cycle() {
     at_once modprobe

@@ -97,7 +97,7 @@ import socket
 s = socket.create_connection(('$V', 7002), 20, ('$C', 45003)); s.sendall(b'x'); s.recv(1)"
     adm -D -t "[$V]:7002"
     same "$LIP1 $C 45003" "$(cat "$TMP/asker.log")"
-    has "$(in_ns s1 ipvsadm-rs toa)" ' [1-9][0-9]* +answered_nat64 '
+    at_least 1 "$(toa_count answered_nat64)"
 }
 
 test_without_the_module_it_is_the_local_address_everywhere() {

@@ -56,6 +56,9 @@ vs_get() { in_ns director sysctl -n "net.ipv4.vs.$1"; }
 # drops NAME: how often the director dropped a packet for that reason.
 drops() { adm -L --drops --json | jq -r --arg n "$1" '[(.drops[]?, .events[]?) | select(.name == $n) | .count] | add // 0'; }
 
+# toa_count NAME [NS]: what toa.ko has counted there, by default on the first server.
+toa_count() { in_ns "${2:-s1}" ipvsadm-rs toa | awk -v name="$1" '$2 == name {print $1}'; }
+
 # conn_lines: the family's lines of /proc/net/ip_vs_conn.
 conn_lines() { in_ns director awk -v ip="$IP" 'NR > 1 && (ip == "v6") == ($2 ~ /:/)' /proc/net/ip_vs_conn; }
 
