@@ -44,6 +44,17 @@ def against(rows, r, peer=STOCK):
     return r["instructions"] / peer["instructions"] if peer else None
 
 
+def beside_goals():
+    """The rows that no goal is about, and which are to be there."""
+    each = [(proto, direction) for proto in ("udp", "tcp") for direction in ("in", "out")]
+    every = [dict(part="packet", path=path, proto=proto, direction=direction, flows=1)
+             for path in (GENERATOR, "redirect at ingress (the limit)", "bare ingress hook, neigh_output (the floor)", "ip_forward", "nft DNAT + masquerade",
+                          "nf_flowtable, DNAT + masquerade") for proto, direction in each]
+    every += [dict(part="mitigations", path=path, proto=proto, direction=direction) for path in (STOCK, OURS) for proto, direction in each]
+    every += [dict(part="new", path=path) for path in (STOCK, "nft DNAT + masquerade", OURS)]
+    return every + [dict(part="memory", path=STOCK), dict(part="lookup")]
+
+
 def goals(rows):
     """[(what, value, limit)]; a value of None was not measured."""
     out = []
@@ -154,6 +165,7 @@ def main():
         lines.append(f"| {what} | {'' if value is None else f'{value:.3f}' if value < 10 else f'{value:.0f}'} | {limit} | {verdict} |")
     lines += ["", "## Established flows", ""] + packet_table(rows) + ["", "## Established flows of IPv6", "", "80-byte packets.", ""] + packet_table(rows, "packet6") + others(rows)
     failed = [r for r in rows if "error" in r]
+    failed += [what for what in beside_goals() if not partly and not find(rows, **what)]
     open(os.path.join(directory, "performance.md"), "w").write("\n".join(lines) + "\n")
     open(os.path.join(directory, "performance.svg"), "w").write(plot(rows))
     for r in failed:

@@ -71,6 +71,23 @@ def test_set_changes_the_timeouts(w):
         sh("stock --set 900 120 300")
 
 
+def test_each_closed_state_of_fullnat_has_its_setting(w):
+    # No segment leads to LAST_ACK, in IPVS's table neither: that its setting is nobody else's is all that shows.
+    own = {"finwait": 21, "timewait": 31, "close": 41, "closewait": 51, "lastack": 61}
+    was = {name: sh(f"vs_get fullnat_timeout_{name}").strip() for name in own}
+    sh("; ".join(f"vs_set fullnat_timeout_{name} {seconds}" for name, seconds in own.items()))
+    try:
+        f = Flow(w, 11020).open()
+        f.client_sends("FA"); state(w, 11020, "CLOSE_WAIT", 51)
+        f.server_sends("FA", ack=2); state(w, 11020, "TIME_WAIT", 31)
+        f = Flow(w, 11021).open()
+        f.server_sends("FA"); state(w, 11021, "FIN_WAIT", 21)
+        f = Flow(w, 11022).established()
+        f.client_sends("R", seq=2); state(w, 11022, "CLOSE", 41)
+    finally:
+        sh("; ".join(f"vs_set fullnat_timeout_{name} {seconds}" for name, seconds in was.items()))
+
+
 def expired(w, cport):
     """An established flow with data each way that was silent for a second too long, and the first reset to each end."""
     sh("stock --set 1 0 0")

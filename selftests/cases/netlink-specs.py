@@ -2,8 +2,10 @@
 # Sends what the specs under Documentation/netlink/specs say, and compares the answers with them: commands, attributes,
 # types and lengths. What the kernel does and the spec does not say is a failure, and the other way round.
 # suite: control
+import errno
 import os
 import socket
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -179,6 +181,53 @@ def test_toa():
     same((b"\xfe\xfd", ip("10.9.0.0"), 24), (got["kinds"], got["trusted"]["addr"], got["trusted"]["prefix"]))
     ask("TOA", "set-config", "do", {"trusted-reset": None, "kinds": b"\xfe"})
     assert "trusted" not in flat(ask("TOA", "get-config", "do")[0])
+
+
+def test_events():
+    e = [dict(v) for n, v in ask("LVS", "get-events", "do")[0] if n == "drop"]
+    assert {"toa_inserted", "port_taken_from_time_wait"} <= {each["name"] for each in e}, e
+    assert all(len(each["hint"]) > 20 for each in e)
+
+
+def test_making_by_the_spec_of_ipvs():
+    """Every attribute that a request may have is sent, and is what it is said to be."""
+    s = dict(SERVICE["IPVS"], port=81)
+    whole = dict(s, **{"sched-name": "wrr\0", "flags": struct.pack("=II", 1, 0xFFFFFFFF), "timeout": 300, "netmask": 0xFFFFFFFF})
+    ask("IPVS", "new-service", "do", {"service": whole})
+    got = flat(ask("IPVS", "get-service", "do", {"service": s})[0])["service"]
+    same(("wrr", 300, 0xFFFFFFFF), (got["sched-name"], got["timeout"], got["netmask"]))
+    ask("IPVS", "set-service", "do", {"service": dict(whole, **{"sched-name": "rr\0", "timeout": 60})})
+    got = flat(ask("IPVS", "get-service", "do", {"service": s})[0])["service"]
+    same(("rr", 60), (got["sched-name"], got["timeout"]))
+
+    d = {"addr": ip("10.2.0.2"), "port": 81, "addr-family": 2}
+    more = {"fwd-method": 2, "weight": 3, "u-thresh": 90, "l-thresh": 80, "tun-type": 1, "tun-port": 6080, "tun-flags": 1}
+    ask("IPVS", "new-dest", "do", {"service": s, "dest": dict(d, **more)})
+    got = flat(ask("IPVS", "get-dest", "dump", {"service": s})[0])["dest"]
+    # Room for an address of either family.
+    got["addr"] = got["addr"][:4]
+    same(dict(d, **more), {name: got[name] for name in (*d, *more)})
+    ask("IPVS", "set-dest", "do", {"service": s, "dest": dict(d, **dict(more, weight=7))})
+    same(7, flat(ask("IPVS", "get-dest", "dump", {"service": s})[0])["dest"]["weight"])
+    ask("IPVS", "del-dest", "do", {"service": s, "dest": d})
+    same([], ask("IPVS", "get-dest", "dump", {"service": s}, expect=False))
+    ask("IPVS", "del-service", "do", {"service": s})
+
+    mark = {"af": 2, "fwmark": 7}
+    ask("IPVS", "new-service", "do", {"service": dict(mark, **{"sched-name": "rr\0", "flags": bytes(8), "timeout": 0, "netmask": 0xFFFFFFFF})})
+    same(7, flat(ask("IPVS", "get-service", "do", {"service": mark})[0])["service"]["fwmark"])
+    ask("IPVS", "del-service", "do", {"service": mark})
+
+
+def test_sync_daemons_are_refused_by_the_spec_of_ipvs():
+    daemon = {"state": 1, "mcast-ifn": "lo\0", "sync-id": 7, "sync-maxlen": 1400, "mcast-group": 0xE0000051, "mcast-port": 8848, "mcast-ttl": 1}
+    for op in ("new-daemon", "del-daemon"):
+        try:
+            ask("IPVS", op, "do", {"daemon": daemon})
+        except Refused as refused:
+            same(errno.EOPNOTSUPP, refused.errno)
+        else:
+            raise AssertionError(f"{op} was taken")
 
 
 def test_changing_and_deleting_by_the_spec_of_ipvs():

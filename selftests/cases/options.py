@@ -172,6 +172,30 @@ def test_the_kind_for_clients_of_ipv6_is_a_setting(w):
         assert sh(f"! vs_set fullnat_toa_kind_v6 {wrong} 2>&1"), "a kind that is not TOA's was taken"
 
 
+def test_a_setting_keeps_it_from_servers(w):
+    sh("vs_set fullnat_toa_entry 0")
+    try:
+        f = Flow(w, 3025)
+        same(None, told(f.syn(SYN_OPTIONS)), "on the SYN")
+        # The MSS has room to leave for nothing.
+        same(struct.pack("!H", 1460), f.syn_ack(mss(1460)).l4.option(2))
+        same(None, told(f.client_sends("A")), "on the ACK")
+        same(None, told(f.client_sends("PA", payload=b"GET")), "on data")
+    finally:
+        sh("vs_set fullnat_toa_entry 1")
+
+
+def test_a_setting_leaves_the_mss_alone(w):
+    sh("vs_set fullnat_mss_adjust_entry 0")
+    try:
+        f = Flow(w, 3026)
+        same((w.client_addr, 3026), told(f.syn(SYN_OPTIONS)))
+        same(struct.pack("!H", 1460), f.syn_ack(mss(1460)).l4.option(2))
+        same((w.client_addr, 3026), told(f.client_sends("A")))
+    finally:
+        sh("vs_set fullnat_mss_adjust_entry 1")
+
+
 def test_mss_of_the_server_leaves_room_for_it(w):
     f = Flow(w, 3013)
     f.syn(SYN_OPTIONS)

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # Local ports: the range, what happens when it is used up, and reuse that no server can mistake for the old connection.
 # suite: wire
+import errno
 import os
 import re
+import socket
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from ktap import run, same, sh
 from packet import NOP, SACK_PERMITTED, Udp, mss, timestamps, wscale
-from wire import BOTH, Flow, drops, fullnat
+from wire import BOTH, Flow, drops, fullnat, inside
 
 SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps(1000) + NOP + wscale(7)
 
@@ -153,6 +155,49 @@ def test_a_closed_connection_gives_up_its_port_and_the_server_cannot_mistake_it(
     same(56, back.l4.ack)
 
 
+def over(f):
+    """The connection ends, the client first."""
+    f.client_sends("FA", seq=2, ack=2)
+    f.server_sends("FA", seq=2, ack=3)
+    f.client_sends("A", seq=3, ack=3)
+    return f
+
+
+def test_timestamps_of_a_reused_port_stay_if_they_are_never_to_go(w):
+    ports(21200, 21200)
+    f = over(Flow(w, 12045).established(SYN_OPTIONS, SYN_OPTIONS))
+    sh("vs_set fullnat_timestamp_remove_entry 0")
+    try:
+        g = Flow(w, 12046, c_isn=55)
+        got = g.syn(SYN_OPTIONS)
+        same(f.lport, g.lport, "the only port")
+        same(1000, int.from_bytes(got.l4.option(8)[:4], "big"))
+    finally:
+        sh("vs_set fullnat_timestamp_remove_entry 2")
+
+
+def test_a_port_of_the_hosts_own_connection_to_the_server_is_passed_over(w):
+    ports(21300, 21301)
+    with inside("director"):
+        own = socket.socket(socket.AF_INET6 if w.is_v6 else socket.AF_INET)
+    own.bind((w.lip1, 21300))
+    own.setblocking(False)
+    # Nobody answers: it is on its way there.
+    same(True, own.connect_ex((w.s1, 80)) != 0)
+    w.drain()
+    f = Flow(w, 12047)
+    f.syn()
+    same(21301, f.lport)
+    before = drops("ports_exhausted")
+    w.client.send(Flow(w, 12048).client_packet("S", seq=0))
+    w.server.nothing(w.client)
+    same(before + 1, drops("ports_exhausted"))
+    own.close()
+    g = Flow(w, 12048)
+    g.syn()
+    same(21300, g.lport)
+
+
 def test_how_far_is_looked_for_one_that_gives_way_is_a_setting(w):
     # Two ports: the one in use for longest is open, the other one's connection is over.
     ports(21100, 21101)
@@ -181,11 +226,45 @@ def test_the_same_client_port_again_starts_anew(w):
     same(b"again", g.client_sends("PA", seq=2, ack=2, payload=b"again").l4.payload)
 
 
+def test_a_setting_lets_conn_reuse_mode_alone_decide_it(w):
+    sh("vs_set fullnat_conn_reused_entry 0; vs_set conn_reuse_mode 0")
+    try:
+        f = over(Flow(w, 12051).established())
+        g = Flow(w, 12051, c_isn=f.c_isn + 1_000_000)
+        g.syn()
+        same((f.lport, f.delta), (g.lport, g.delta), "the connection that it is of")
+    finally:
+        sh("vs_set fullnat_conn_reused_entry 1; vs_set conn_reuse_mode 1")
+    h = Flow(w, 12051, c_isn=f.c_isn + 2_000_000)
+    f.client_sends("R", seq=1_000_001)
+    h.syn()
+    assert h.delta != f.delta, "the same numbers again"
+
+
 def test_impossible_ranges_are_refused():
     for name, value in (("min", 65536), ("min", -1), ("max", 0), ("max", 1), ("min", 60000), ("max", "x")):
         before = sh("vs_get fullnat_lport_min; vs_get fullnat_lport_max")
         assert sh(f"vs_set fullnat_lport_{name} {value} 2>/dev/null && echo taken || true").strip() != "taken", (name, value)
         same(before, sh("vs_get fullnat_lport_min; vs_get fullnat_lport_max"), "the range")
+
+
+def test_an_empty_range_is_refused_in_words():
+    ports(21400, 21500)
+    for name, value in (("min", 21501), ("max", 21399)):
+        sh("dmesg -C")
+        # By hand: sysctl writes once more what was refused.
+        with inside("director"):
+            setting = os.open(f"/proc/sys/net/ipv4/vs/fullnat_lport_{name}", os.O_WRONLY)
+        try:
+            os.write(setting, b"%d" % value)
+        except OSError as refused:
+            same(errno.EINVAL, refused.errno)
+        else:
+            raise AssertionError(f"{name} {value} was taken")
+        finally:
+            os.close(setting)
+        lines = [line for line in sh("dmesg").splitlines() if "port range is empty: fullnat_lport_min must not be above" in line]
+        same(1, len(lines), f"lines in the log: {lines}")
 
 
 run(globals(), BOTH)

@@ -7,7 +7,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from ktap import run, same, sh
+from ktap import run, same, sh, wait_for
 from toa import CLIENT, CPORT, LIP, LIP2, Family, Peer, attr, counted, end, listen, network, no_network, option
 
 END = END2 = TOA = None
@@ -122,6 +122,35 @@ def test_anyone_reads_and_only_an_administrator_writes():
             os._exit(1)
     same(0, os.waitpid(pid, 0)[1])
     same(([254, 253], []), TOA.config())
+
+
+def test_no_more_than_so_many_are_remembered():
+    global TOA
+    sh("rmmod toa; modprobe toa max_connections=2")
+    TOA = Family()
+    with listen(80) as l:
+        def accepted():
+            peer = Peer(END, 80)
+            peer.connect(option())
+            s, addr = l.accept()
+            return peer, s, addr[0]
+
+        open_ones = [accepted() for _ in range(3)]
+        same([CLIENT, CLIENT, END.addr], [who for _, _, who in open_ones])
+        stats = TOA.stats()
+        same((2, 2, 1), (stats["entries"], stats["captured"], stats["table_full"]))
+        peer, s, _ = open_ones[0]
+        s.close()
+        peer.reset()
+        wait_for(lambda: TOA.stats()["entries"] == 1)
+        open_ones.append(accepted())
+        same(CLIENT, open_ones[-1][2], "once there is room")
+        for peer, s, _ in open_ones[1:]:
+            s.close()
+            peer.reset()
+    wait_for(lambda: TOA.stats()["entries"] == 0)
+    sh("rmmod toa; modprobe toa")
+    TOA = Family()
 
 
 def test_a_namespace_can_go_with_connections_in_it():

@@ -41,7 +41,7 @@ program() {
     cd "$LVS_TOP"
     "$LVS_BUILD/crates" || exit 1
     log=$LVS_TOP/build/$name.log
-    "$LVS_BUILD/enter" cargo "$@" >"$log" 2>&1 || { cat "$log" >&2; die "$name does not build"; }
+    step_watch "$name" "$log" "" "$start" "$LVS_BUILD/enter" cargo "$@" || { cat "$log" >&2; die "$name does not build"; }
     built=$(target_dir)/release/$name
     if ! cmp -s "$built" "build/$name"; then
         cp "$built" "build/$name.new" && mv "build/$name.new" "build/$name"
@@ -87,7 +87,7 @@ step() {
     say "  $what: done in $(elapsed "$start")"
 }
 
-# step_watch WHAT LOG TMP START COMMAND...: runs COMMAND with its output in LOG, says every 20 s that it is
+# step_watch WHAT LOG TMP START COMMAND...: runs COMMAND, which works in TMP if that is not empty, with its output in LOG, says every 20 s that it is
 # alive, and takes it along when this shell is killed politely. The command gets a process group of its own so
 # that nothing of it survives.
 step_watch() {
@@ -103,7 +103,7 @@ step_watch() {
     trap "kill -TERM -- -$pid 2>/dev/null; wait $pid; exit 130" INT
     while kill -0 "$pid" 2>/dev/null; do
         # The tests' hook: die without a word, as from the OOM killer, once real work stands in the directory.
-        if [ "${LVS_TEST_KILL:-}" = "$what" ] && [ -n "$(ls -A "$tmp")" ]; then
+        if [ "${LVS_TEST_KILL:-}" = "$what" ] && [ -n "$tmp" ] && [ -n "$(ls -A "$tmp")" ]; then
             kill -KILL -- "-$pid"; kill -KILL "$BASHPID"
         fi
         sleep 0.2

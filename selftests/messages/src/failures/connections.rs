@@ -23,7 +23,7 @@ use super::{
     fixture::Fixture,
     is_no_memory,
     nth::Injection,
-    requests::{local_at, new, of, others, server_at, tcp, udp},
+    requests::{local_at, new, of, others, persistent, server_at, tcp, udp},
     Seen, Walk,
 };
 
@@ -32,35 +32,68 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// The first and the last port that a client may have that does not say which.
 const CLIENT_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// A service of each protocol and family, by every method.
+/// A way to a server, and what a service takes to go it.
+struct Way {
+    name: &'static str,
+    method: u32,
+    /// Clients come back to their server: a connection has a template.
+    persists: bool,
+}
+
+const fn way(name: &'static str, method: u32) -> Way {
+    Way {
+        name,
+        method,
+        persists: false,
+    }
+}
+
+const WAYS: [Way; 5] = [
+    way("FULLNAT", fwd::FULLNAT),
+    way("NAT", fwd::MASQ),
+    way("direct", fwd::DROUTE),
+    way("tunnel", fwd::TUNNEL),
+    Way {
+        persists: true,
+        ..way("persistent", fwd::FULLNAT)
+    },
+];
+
+/// A service of each protocol and family, by every way; and between the families.
 pub(super) fn all(walk: &mut Walk) -> Outcome {
     let mut fixture = Fixture::new()?;
     fixture.reset(&others().each_ref().map(new))?;
-    let methods = [
-        ("FULLNAT", fwd::FULLNAT),
-        ("NAT", fwd::MASQ),
-        ("direct", fwd::DROUTE),
-        ("tunnel", fwd::TUNNEL),
-    ];
     let families = [
-        ("10.1.0.100", "10.2.0.2", "10.9.0.1"),
-        ("fd00:1::100", "fd00:2::2", "fd00:9::1"),
+        (&WAYS[..], "10.1.0.100", "10.2.0.2", "10.9.0.1"),
+        (&WAYS[..], "fd00:1::100", "fd00:2::2", "fd00:9::1"),
+        (
+            &[way("NAT64", fwd::FULLNAT)],
+            "fd00:1::100",
+            "10.2.0.2",
+            "10.9.0.1",
+        ),
     ];
     // Each time another client and another server: of those that were there before there are connections.
     let mut last_port = 2000;
-    for (virt, real, lip) in families {
-        for (name, method) in methods {
+    for (ways, virt, real, lip) in families {
+        for way in ways {
             for key in [udp(virt, 80), tcp(virt, 80)] {
                 let before = |port| {
-                    let mut before = vec![new(&key)];
-                    if method == fwd::FULLNAT {
+                    let service = if way.persists {
+                        persistent(&key)
+                    } else {
+                        new(&key)
+                    };
+                    let mut before = vec![service];
+                    if way.method == fwd::FULLNAT {
                         before.push(local_at(own::NEW_LADDR, Some(&key), lip));
                     }
                     let real = (real, port);
-                    before.push(server_at(cmd::NEW_DEST, &key, real, method, 1));
+                    before.push(server_at(cmd::NEW_DEST, &key, real, way.method, 1));
                     before
                 };
-                opened(walk, &mut fixture, (name, &key), &mut last_port, &before)?;
+                let name = (way.name, &key);
+                opened(walk, &mut fixture, name, &mut last_port, &before)?;
             }
         }
     }

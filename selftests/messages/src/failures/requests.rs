@@ -57,8 +57,18 @@ pub(super) fn of(key: &Key) -> Attr {
     nest(ipvs::attr::SERVICE, named(key))
 }
 
+/// As [`new`], and clients come back to their server.
+pub(super) fn persistent(key: &Key) -> Message {
+    service_as(ipvs::cmd::NEW_SERVICE, key, "rr", 360)
+}
+
 /// Adds or edits a service.
 pub(super) fn service(command: u8, key: &Key, scheduler: &str) -> Message {
+    service_as(command, key, scheduler, 0)
+}
+
+/// As [`service`]; clients come back for so many seconds, or not with 0.
+fn service_as(command: u8, key: &Key, scheduler: &str, seconds: u32) -> Message {
     let mut attrs = named(key);
     let mask = if key.is_v6() {
         128u32.to_ne_bytes()
@@ -67,8 +77,11 @@ pub(super) fn service(command: u8, key: &Key, scheduler: &str) -> Message {
     };
     attrs.extend([
         attr(svc::SCHED_NAME, format!("{scheduler}\0")),
-        attr(svc::FLAGS, [0, 0, 0, 0, 255, 255, 255, 255]),
-        attr(svc::TIMEOUT, [0; 4]),
+        attr(
+            svc::FLAGS,
+            [u8::from(seconds > 0), 0, 0, 0, 255, 255, 255, 255],
+        ),
+        attr(svc::TIMEOUT, seconds.to_ne_bytes()),
         attr(svc::NETMASK, mask),
     ]);
     ipvs(command, vec![nest(ipvs::attr::SERVICE, attrs)])
