@@ -14,7 +14,10 @@
 //!
 //! C header: [`include/linux/ftrace.h`](srctree/include/linux/ftrace.h)
 
-use crate::{bindings, module::Entrance};
+use crate::{
+    bindings,
+    module::{self, Entrance},
+};
 use core::mem::ManuallyDrop;
 use kernel::{
     error::to_result,
@@ -160,7 +163,7 @@ impl Entry {
             // SAFETY: Not registered.
             unsafe { bindings::ftrace_free_filter(ops.get()) };
         })?;
-        let entrance = Entrance::open();
+        let entrance = Entrance::open()?;
         // SAFETY: The filter is not empty, which would mean all functions; for the callback the caller
         // has promised. The box is not moved out of before it is unregistered.
         if let Err(error) = to_result(unsafe { bindings::register_ftrace_function(ops.get()) }) {
@@ -182,8 +185,8 @@ impl Drop for Entry {
         let result: c_int = unsafe { bindings::unregister_ftrace_function(self.0 .0.get()) };
         if result != 0 {
             // Only after ftrace has shut itself down over a fault of its own,
-            // with a warning: what it still refers to must stay, and the module.
-            return;
+            // with a warning: what it still refers to must stay.
+            module::stay("ftrace has shut itself down and does not let go of a function");
         }
         // SAFETY: Not registered any more; the filter was set in `new`.
         unsafe { bindings::ftrace_free_filter(self.0 .0.get()) };

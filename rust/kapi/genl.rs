@@ -226,7 +226,8 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// `ESRCH` when nobody listens; `EINVAL` when there is no such group; as
-    /// [`Request::reply`].
+    /// [`Request::reply`]. From a listing that goes on after the family is gone
+    /// it may reach nobody, or who listens to what has its place.
     pub fn notify(
         &self,
         group: u8,
@@ -244,8 +245,8 @@ impl<'a> Request<'a> {
             ..Default::default()
         };
         let message = message::build(&info, command, &mut fill)?;
-        // SAFETY: The family is registered while it is called; the message is
-        // complete and ours, and freed by the call in any case; we may sleep.
+        // SAFETY: The family is static; the message is complete and ours, and
+        // freed by the call in any case; we may sleep.
         to_result(unsafe {
             bindings::lvs_genlmsg_multicast_netns(
                 family,

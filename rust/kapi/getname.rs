@@ -79,6 +79,7 @@ impl PeerNames {
             GFP_KERNEL,
         )?;
         let pointer = ptr::from_ref(&*shared).cast_mut();
+        let entrance = Entrance::open()?;
         // ORDERING: Release publishes the value; pairs with the load in `ask`.
         if SHARED.cmpxchg(ptr::null_mut(), pointer, Release).is_err() {
             return Err(EBUSY);
@@ -87,7 +88,7 @@ impl PeerNames {
         let mut names = Self {
             entry: None,
             shared,
-            _entrance: Entrance::open(),
+            _entrance: entrance,
         };
         let addresses = [
             address(bindings::inet_getname),

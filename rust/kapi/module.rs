@@ -33,6 +33,10 @@ static ENTRANCES: AtomicUsize = AtomicUsize::new(0);
 /// were let go of by [`rcu::Boxed`] are freed, and nothing is registered any
 /// more: what was leaked (`mem::forget`) keeps the module from going, with a
 /// word in the log, since the kernel would call what is no longer there.
+/// Without it neither is given out.
+///
+/// Not to be put into what forgets its content (`MaybeUninit`, `Opaque` and
+/// the other `pin_init::Wrapper`s): no type prevents that.
 pub struct Parts<P> {
     // Dropped in this order.
     _parts: P,
@@ -88,17 +92,39 @@ impl Last {
 
 impl Drop for Last {
     fn drop(&mut self) {
-        // ORDERING: Acquire sees what those have done who left (`Entrance`).
-        if ENTRANCES.load(Ordering::Acquire) != 0 {
-            pr_emerg!(
-                "a part of this module was leaked and can still be called: it cannot be unloaded\n"
-            );
-        }
-        while ENTRANCES.load(Ordering::Acquire) != 0 {
-            fsleep(Delta::from_secs(1));
+        let mut tries = 0u32;
+        while is_called() {
+            // Whoever is on the way out is soon.
+            if tries == PATIENCE {
+                pr_emerg!("a part of this module was leaked and can still be called, or is in use: it cannot go\n");
+            }
+            tries = tries.saturating_add(1);
+            fsleep(Delta::from_millis(10));
         }
         rcu::drain();
         STAND.store(false, Ordering::Relaxed);
+    }
+}
+
+/// How often it is looked, for a second in all, before somebody is told.
+const PATIENCE: u32 = 100;
+
+/// Whether the kernel still can come into this module.
+fn is_called() -> bool {
+    // When its init fails nobody asks how often the module is used. One is the
+    // init's own; on its way out it has none.
+    // SAFETY: It is the module whose code is running.
+    let uses = unsafe { bindings::module_refcount(this()) };
+    // ORDERING: Acquire sees what those have done who left (`Entrance`).
+    uses > 1 || ENTRANCES.load(Ordering::Acquire) != 0
+}
+
+/// Never returns: what cannot be undone is for ever. Only after a fault of the
+/// kernel's own. May sleep.
+pub(crate) fn stay(why: &'static str) -> ! {
+    pr_emerg!("{}: this module cannot go\n", why);
+    loop {
+        fsleep(Delta::from_secs(60));
     }
 }
 
@@ -108,15 +134,23 @@ pub(crate) struct Entrance(());
 
 impl Entrance {
     /// To be opened before the kernel can use it.
-    pub(crate) fn open() -> Self {
+    ///
+    /// # Errors
+    ///
+    /// `EPERM` while the module's [`Parts`] do not stand: nobody would wait
+    /// until it is closed.
+    pub(crate) fn open() -> Result<Self> {
+        if !stands() {
+            return Err(EPERM);
+        }
         ENTRANCES.fetch_add(1, Ordering::Relaxed);
-        Self(())
+        Ok(Self(()))
     }
 }
 
 impl Drop for Entrance {
     fn drop(&mut self) {
-        // ORDERING: Pairs with `Last`.
+        // ORDERING: Pairs with `is_called`.
         ENTRANCES.fetch_sub(1, Ordering::Release);
     }
 }

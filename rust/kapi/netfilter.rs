@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
-use crate::{bindings, net::Net, rcu, skb::Packet};
+use crate::{bindings, net::Net, netns::Held, rcu, skb::Packet};
 use core::{ffi::c_void, marker::PhantomData};
 use kernel::{error::to_result, prelude::*, sync::Arc};
 use lvs_wire::addr::Family;
@@ -125,13 +125,14 @@ unsafe extern "C" fn callback<H: Hook>(
 ///
 /// # Invariants
 ///
-/// The hooks are registered with `net`, and their state is `state`.
+/// While `stands`, the hooks are registered with `net`; their state is `state`.
 pub(crate) struct Registration<S: Send + Sync + 'static, const N: usize> {
     // A raw pointer would do, but a box keeps the addresses that netfilter
     // was given: it links the structures.
     ops: KBox<[bindings::nf_hook_ops; N]>,
     family: Family,
     net: *mut bindings::net,
+    stands: bool,
     #[expect(dead_code, reason = "held for the hooks")]
     state: Arc<S>,
 }
@@ -152,8 +153,8 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
     ///
     /// # Safety
     ///
-    /// The value must be dropped before `net` goes away, and before the text of
-    /// the hooks is unloaded.
+    /// The value must be dropped, or taken down, before `net` goes away, and
+    /// dropped before the text of the hooks is unloaded.
     pub(crate) unsafe fn new(net: &Net, state: Arc<S>, specs: [Spec<S>; N]) -> Result<Self> {
         let family = specs.first().map_or(Family::V4, |spec| spec.family);
         let data = Arc::as_ptr(&state).cast_mut().cast::<c_void>();
@@ -190,13 +191,17 @@ impl<S: Send + Sync + 'static, const N: usize> Registration<S, N> {
             ops,
             family,
             net: net.as_ptr(),
+            stands: true,
             state,
         })
     }
 }
 
-impl<S: Send + Sync + 'static, const N: usize> Drop for Registration<S, N> {
-    fn drop(&mut self) {
+impl<S: Send + Sync + 'static, const N: usize> Held for Registration<S, N> {
+    fn take_down(&mut self) {
+        if !core::mem::replace(&mut self.stands, false) {
+            return;
+        }
         // SAFETY: Registered by the type invariant, with a namespace that is
         // still there (see `new`).
         unsafe {
@@ -204,6 +209,12 @@ impl<S: Send + Sync + 'static, const N: usize> Drop for Registration<S, N> {
             // Enabled in `new`, for this value.
             bindings::lvs_defrag_disable(self.net, self.family.af());
         }
+    }
+}
+
+impl<S: Send + Sync + 'static, const N: usize> Drop for Registration<S, N> {
+    fn drop(&mut self) {
+        self.take_down();
         // Unregistering only unlinks: a CPU may still be in a hook, with the
         // state that the next field's drop lets go of.
         rcu::synchronize();

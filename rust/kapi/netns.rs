@@ -20,6 +20,7 @@
 mod anchor;
 mod slot;
 
+pub(crate) use anchor::Held;
 pub use anchor::{Anchor, Hooks};
 
 pub use slot::SLOTS;
@@ -44,7 +45,8 @@ use slot::Slot;
 
 /// The state of one namespace.
 pub trait NetState: Send + Sync + Sized + 'static {
-    /// Makes the state of `net`. May sleep.
+    /// Makes the state of `net`. May sleep, but must neither register notifiers
+    /// of devices nor load modules: the list of namespaces is locked.
     ///
     /// # Errors
     ///
@@ -54,7 +56,7 @@ pub trait NetState: Send + Sync + Sized + 'static {
 
     /// Adds what lets users see the state: /proc files and sysctls. They are
     /// removed, and their users waited for, before [`NetState::exit`]. May
-    /// sleep; errors as in [`NetState::new`].
+    /// sleep, as [`NetState::new`]; errors likewise.
     fn attach(_state: &Arc<Self>, _at: &mut Attachments<'_>) -> Result {
         Ok(())
     }
@@ -170,6 +172,7 @@ impl<T: NetState> Pernet<T> {
     /// [`NetState::new`] said for the namespace that failed; those made
     /// before are gone again.
     pub fn register(&'static self) -> Result<Registration<T>> {
+        let _entrance = Entrance::open()?;
         let (index, slot) = slot::claim().ok_or(EBUSY)?;
         // ORDERING: Only claims the static for this slot; what readers must
         // see is ordered by the store below.
@@ -177,7 +180,6 @@ impl<T: NetState> Pernet<T> {
             slot.release();
             return Err(EBUSY);
         }
-        let _entrance = Entrance::open();
         // SAFETY: `claim` gave it to us, and it was not registered.
         let registered = unsafe { slot.register(self) };
         if let Err(error) = registered {

@@ -131,7 +131,7 @@ impl<C: Chain> Registration<C> {
             ..Default::default()
         };
         let block = KBox::pin(Opaque::new(block), GFP_KERNEL)?;
-        let _entrance = Entrance::open();
+        let _entrance = Entrance::open()?;
         // SAFETY: The box keeps the block in its place until `drop`.
         to_result(unsafe { C::enter(block.get()) })?;
         // INVARIANT: Entered above.

@@ -17,6 +17,10 @@ use kernel::{alloc::AllocError, prelude::*, types::NotThreadSafe};
 
 /// Evidence that this CPU is inside an RCU read section.
 ///
+/// What sleeps in a section is a bug that the kernel reports (`DEBUG_ATOMIC_SLEEP`,
+/// lockdep). Where RCU sections can be preempted (`PREEMPT_RCU`, as in Debian's
+/// kernels) it is no more than that; elsewhere the section would have ended.
+///
 /// # Invariants
 ///
 /// The RCU read lock is held for as long as a value of this type exists.
@@ -57,10 +61,11 @@ impl Drop for ReadLock {
     }
 }
 
-/// Waits until every read section that exists now has ended. May sleep.
+/// Waits until every read section that exists now has ended. May sleep; must
+/// not be called in a section, which it would wait for.
 pub fn synchronize() {
-    // SAFETY: There is no requirement but that the caller may sleep; sleeping
-    // in atomic context is reported by the kernel and is no memory error.
+    // SAFETY: There is no requirement but that the caller may sleep: see
+    // `ReadLock`.
     unsafe { bindings::synchronize_rcu() };
 }
 
@@ -112,7 +117,8 @@ struct Node<T> {
 /// A value on the heap that is freed after a grace period.
 ///
 /// Dropping it queues the release; readers that found it through a [`Cell`]
-/// before may still be looking at it.
+/// before may still be looking at it. The value is dropped in softirq: what
+/// sleeps when it is dropped must not be in it.
 ///
 /// # Invariants
 ///

@@ -12,6 +12,10 @@ use lvs_wire::addr::{Address, Endpoint, Family};
 
 /// A route to one address: a device and, behind it, a next hop.
 ///
+/// To be dropped before the grace period that a namespace's end begins with is
+/// over (`NetState::pre_exit`): what IPv6 does with routes lies in the
+/// namespace, and no type prevents that it is gone.
+///
 /// # Invariants
 ///
 /// The value holds a reference to a live `struct dst_entry`. The last

@@ -25,10 +25,11 @@ use lvs_wire::{addr::Address, rewrite::CsumState};
 ///
 /// The value owns the `sk_buff`, and `len - data_len` bytes from `data` are in
 /// linear memory.
+///
+/// It is not `Send`: what it refers to without counting (its device, its route)
+/// lasts for as long as the hook that it is met in, and so nothing keeps it for
+/// longer.
 pub struct Packet(NonNull<bindings::sk_buff>);
-
-// SAFETY: A packet belongs to no CPU.
-unsafe impl Send for Packet {}
 
 /// No memory to make a part of the packet readable or writable, or the packet
 /// is shorter than that part.
@@ -123,19 +124,29 @@ impl Packet {
         ManuallyDrop::new(self).0.as_ptr()
     }
 
-    /// A new packet, an IP header of family `A` and what follows it. Any
-    /// context. `None`: no memory.
-    pub fn from_bytes<A: Address>(bytes: &[u8]) -> Option<Self> {
-        let len = u32::try_from(bytes.len()).ok()?;
+    /// Sends a new packet, an IP header of family `A` and what follows it, as
+    /// [`Packet::send`] does. Any context.
+    ///
+    /// # Errors
+    ///
+    /// No memory.
+    pub fn send_bytes<A: Address>(
+        bytes: &[u8],
+        net: &Net,
+        rcu: &rcu::ReadLock,
+        route: &Route,
+    ) -> Result<(), Unavailable> {
+        let len = u32::try_from(bytes.len()).map_err(|_| Unavailable)?;
         // SAFETY: No requirement.
         let skb =
             unsafe { bindings::lvs_alloc_skb(A::FAMILY.af(), HEADROOM, len, Gfp::Atomic.raw()) };
         // INVARIANT: New, hence ours.
-        let mut packet = NonNull::new(skb).map(Self)?;
-        for (to, from) in packet.writable(len).ok()?.iter_mut().zip(bytes) {
+        let mut packet = NonNull::new(skb).map(Self).ok_or(Unavailable)?;
+        for (to, from) in packet.writable(len)?.iter_mut().zip(bytes) {
             *to = *from;
         }
-        Some(packet)
+        packet.send::<A>(net, rcu, route);
+        Ok(())
     }
 
     /// Whether the checksum of the ICMP message at `offset` is right, or is

@@ -34,6 +34,7 @@ impl<T> Cache<T> {
     ///
     /// `ENOMEM`; `EINVAL` for a type too large for a slab.
     pub fn new(name: &'static CStr) -> Result<Self> {
+        let _entrance = Entrance::open()?;
         let size = u32::try_from(size_of::<T>()).map_err(|_| EINVAL)?;
         let mut args = bindings::kmem_cache_args {
             align: u32::try_from(align_of::<T>()).map_err(|_| EINVAL)?,
@@ -52,7 +53,7 @@ impl<T> Cache<T> {
         // INVARIANT: Made with the size and alignment of `T`.
         Ok(Self {
             cache: NonNull::new(cache).ok_or(ENOMEM)?,
-            _entrance: Entrance::open(),
+            _entrance,
             object: PhantomData,
         })
     }

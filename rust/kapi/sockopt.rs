@@ -128,11 +128,11 @@ impl Registration {
         };
         let ops = KBox::new(Opaque::new(ops), GFP_KERNEL)?;
         let pointer = ptr::from_ref(&*shared).cast_mut();
+        let _entrance = Entrance::open()?;
         // ORDERING: Release publishes the value; pairs with the load in `get`.
         if SHARED.cmpxchg(ptr::null_mut(), pointer, Release).is_err() {
             return Err(EBUSY);
         }
-        let _entrance = Entrance::open();
         // SAFETY: The ops are on the heap, and stay there until `drop` has
         // unregistered them; `get` is sound to call until `drop` returns.
         if let Err(error) = to_result(unsafe { bindings::nf_register_sockopt(ops.get()) }) {

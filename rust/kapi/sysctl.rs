@@ -54,7 +54,7 @@ pub enum Value<T> {
     },
 }
 
-/// Room for a line of text: the rest is zero, and at least one byte is.
+/// Room for a line of text: the rest is zero; the last byte is taken for one.
 pub type Text = [u8; 64];
 
 /// Who may do what with a setting.
@@ -210,6 +210,10 @@ unsafe extern "C" fn handle<T: Send + Sync + 'static>(
         }
         Value::Text { read, write } => {
             let mut value = read(state);
+            // C looks for the end.
+            if let Some(last) = value.last_mut() {
+                *last = 0;
+            }
             let row = bindings::ctl_table {
                 data: ptr::from_mut(&mut value).cast(),
                 // CAST: 64.

@@ -48,7 +48,7 @@ impl<T: Ended> EndProbe<T> {
         // SAFETY: The name ends with a NUL; we may sleep.
         let tracepoint = unsafe { bindings::lvs_tracepoint(c"tcp_destroy_sock".as_char_ptr()) };
         let tracepoint = NonNull::new(tracepoint).ok_or(ENOENT)?;
-        let _entrance = Entrance::open();
+        let _entrance = Entrance::open()?;
         // SAFETY: The tracepoint's prototype is `(void *data, struct sock *)`
         // (asserted in helpers/probes.c), which is that of `on_end`; the
         // handler outlives the registration.

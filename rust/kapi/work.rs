@@ -64,7 +64,7 @@ impl<J: Job> Delayed<J> {
             }),
             job,
         });
-        Ok(Self(KBox::pin_init(inner, GFP_KERNEL)?, Entrance::open()))
+        Ok(Self(KBox::pin_init(inner, GFP_KERNEL)?, Entrance::open()?))
     }
 
     /// What it does.

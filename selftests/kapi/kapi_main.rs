@@ -7,7 +7,8 @@
 //! - Values that let go of others when they are freed are left when the module
 //!   goes.
 //! - With `leak=1` a notifier is forgotten.
-//! - Parts that are not in the module's own memory are refused.
+//! - Parts that are not in the module's own memory are refused, and so is
+//!   what is registered before parts stand.
 
 #![deny(unsafe_code)]
 
@@ -47,8 +48,9 @@ struct KapiTest {
 
 impl InPlaceModule for KapiTest {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let early = DeviceNotifier::<Heard>::new().err();
         try_pin_init!(Self {
-            parts <- Parts::new(Standing::new),
+            parts <- Parts::new(move || Standing::new(early)),
         })
     }
 }
@@ -59,7 +61,11 @@ struct Standing {
 }
 
 impl Standing {
-    fn new() -> Result<Self> {
+    fn new(early: Option<Error>) -> Result<Self> {
+        if early != Some(EPERM) {
+            pr_err!("something is registered that nobody waits for\n");
+            return Err(EDOM);
+        }
         let elsewhere = KBox::try_pin_init(Parts::new(|| Ok(())), GFP_KERNEL);
         if elsewhere.err() != Some(EINVAL) {
             pr_err!("parts stand where nobody drops them\n");

@@ -32,10 +32,8 @@ fn transmit<A: Family>(net: &Net, rcu: &ReadLock, reset: &Reset<A>, bytes: &[u8]
         source: reset.src.addr,
         ..Query::to(reset.dst.addr)
     };
-    let Some(route) = Route::find(net, query) else {
-        return;
-    };
-    if let Some(packet) = Packet::from_bytes::<A>(bytes) {
-        packet.send::<A>(net, rcu, &route);
+    if let Some(route) = Route::find(net, query) {
+        // Nobody waits for it.
+        let _ = Packet::send_bytes::<A>(bytes, net, rcu, &route);
     }
 }

@@ -77,7 +77,7 @@ impl<H: Handler> Family<H> {
         // SAFETY: Nobody else writes to it before it is known, and to say the
         // same once more does no harm.
         unsafe { (*family).module = module };
-        let entrance = Entrance::open();
+        let entrance = Entrance::open()?;
         // SAFETY: The family and all that it points at are static, so that a
         // listing that goes on after the family is gone finds it.
         to_result(unsafe { bindings::genl_register_family(family) })?;

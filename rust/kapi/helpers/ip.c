@@ -272,7 +272,8 @@ static bool routed4(struct sk_buff *skb)
 	struct net *net;
 
 	if (!skb_valid_dst(skb) &&
-	    ip_route_input_noref(skb, iph->daddr, iph->saddr, ip4h_dscp(iph), skb->dev))
+	    (!skb->dev ||
+	     ip_route_input_noref(skb, iph->daddr, iph->saddr, ip4h_dscp(iph), skb->dev)))
 		return false;
 	net = dev_net(skb_dst(skb)->dev);
 	if (!(skb_rtable(skb)->rt_flags & RTCF_LOCAL) ||
@@ -318,7 +319,9 @@ void lvs_skb_answer(struct sk_buff *skb, u16 family, enum lvs_answer answer, u32
 void lvs_learn_mtu(struct net *net, struct sk_buff *skb, u16 family, unsigned int offset,
 		   u8 protocol, u32 mtu)
 {
-	if (!pskb_may_pull(skb, offset + (family == AF_INET ? sizeof(struct iphdr) :
+	/* First of all, or the sum could be a small number again. */
+	if (offset > skb->len ||
+	    !pskb_may_pull(skb, offset + (family == AF_INET ? sizeof(struct iphdr) :
 							      sizeof(struct ipv6hdr))))
 		return;
 	__skb_pull(skb, offset);

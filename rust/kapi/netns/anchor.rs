@@ -18,9 +18,11 @@ use core::ptr::NonNull;
 use kernel::{prelude::*, static_lock_class, sync::Arc};
 
 /// Something that is undone when it is dropped.
-trait Held: Send {}
-
-impl<S: Send + Sync + 'static, const N: usize> Held for Registration<S, N> {}
+pub(crate) trait Held: Send {
+    /// Undoes what refers to the namespace, at once. Dropping it then may wait,
+    /// and does not touch the namespace.
+    fn take_down(&mut self);
+}
 
 struct Inner {
     /// The namespace, until it goes away.
@@ -99,7 +101,7 @@ impl Anchor {
             let held = {
                 let mut inner = self.0.lock();
                 inner.net = None;
-                inner.held.pop()
+                inner.held.pop().map(taken_down)
             };
             // Waits, outside of the lock.
             if held.is_none() {
@@ -107,6 +109,11 @@ impl Anchor {
             }
         }
     }
+}
+
+fn taken_down(mut one: (u64, KBox<dyn Held>)) -> KBox<dyn Held> {
+    one.1.take_down();
+    one.1
 }
 
 /// Hooks that stand in a namespace while this lives. Dropping it waits for
@@ -121,7 +128,10 @@ impl Drop for Hooks {
         let held = {
             let mut inner = self.anchor.0.lock();
             let place = inner.held.iter().position(|(id, _)| *id == self.id);
-            place.and_then(|place| inner.held.swap_remove(place))
+            // With the lock: who finds nothing held any more lets the namespace go.
+            place
+                .and_then(|place| inner.held.swap_remove(place))
+                .map(taken_down)
         };
         // Waits, outside of the lock.
         drop(held);

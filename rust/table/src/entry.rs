@@ -98,6 +98,8 @@ pub(crate) struct Entry<T: Item> {
     second: bool,
     /// Somebody is taking it out.
     dead: AtomicBool,
+    /// The number of its table.
+    pub(crate) table: u32,
     pub(crate) value: T,
 }
 
@@ -109,6 +111,7 @@ impl<T: Item> Entry<T> {
         cache: &Cache<T>,
         value: T,
         (first, second): Hashes,
+        table: u32,
     ) -> Result<NonNull<Self>, NoMemory> {
         let null = core::ptr::null_mut;
         cache.allocate(Self {
@@ -125,6 +128,7 @@ impl<T: Item> Entry<T> {
             slot: UnsafeCell::new(NO_SLOT),
             second: second.is_some(),
             dead: AtomicBool::new(false),
+            table,
             value,
         })
     }

@@ -70,8 +70,13 @@ pub struct Table<T: Item> {
     wheels: Wheels<T>,
     len: AtomicUsize,
     growing: AtomicBool,
+    /// What its entries know it by.
+    number: u32,
     cache: sync::Shared<Cache<T>>,
 }
+
+/// How many tables there have been.
+static TABLES: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
 
 impl<T: Item> Table<T> {
     /// An empty table of `2^bits` chains, whose entries come from `cache`, at
@@ -82,6 +87,7 @@ impl<T: Item> Table<T> {
             wheels: Wheels::new(now)?,
             len: AtomicUsize::new(0),
             growing: AtomicBool::new(false),
+            number: TABLES.fetch_add(1, core::sync::atomic::Ordering::Relaxed),
             cache,
         })
     }
@@ -114,7 +120,8 @@ impl<T: Item> Table<T> {
     }
 
     /// Adds `value`, found by `hashes` and due at `tick`, unless an entry is there for which `same`
-    /// says yes on the first side. Any context.
+    /// says yes on the first side; it is asked with the chain's lock held. Any
+    /// context.
     ///
     /// Two CPUs that add the same key at once: one wins, and the other is told
     /// of the winner's entry. `value` is dropped then.
@@ -126,7 +133,7 @@ impl<T: Item> Table<T> {
         tick: u32,
         same: impl Fn(&T) -> bool,
     ) -> Result<Ref<'r, T>, InsertError<'r, T>> {
-        let entry = Entry::allocate(&self.cache, value, hashes)
+        let entry = Entry::allocate(&self.cache, value, hashes, self.number)
             .map_err(|NoMemory| InsertError::NoMemory)?;
         let entry = Ref::new(entry, rcu);
         self.len.fetch_add(1, Ordering::Relaxed);
@@ -151,9 +158,10 @@ impl<T: Item> Table<T> {
     /// Takes `entry` out; its value is dropped after a grace period. Any
     /// context.
     ///
-    /// Whether it was this call that took it out: of several at once, one.
+    /// Whether it was this call that took it out: of several at once, one; and
+    /// none for an entry of another table.
     pub fn remove(&self, entry: Ref<'_, T>) -> bool {
-        if !entry.claim() {
+        if entry.entry().table != self.number || !entry.claim() {
             return false;
         }
         self.wheels.disarm(entry);
@@ -173,14 +181,17 @@ impl<T: Item> Table<T> {
 
     /// Makes `entry` due at `tick`, which is earlier than before. Any context.
     ///
-    /// A later time needs no call: [`Table::expire`] asks again.
+    /// A later time needs no call: [`Table::expire`] asks again. Nothing for an
+    /// entry of another table.
     pub fn hasten(&self, entry: Ref<'_, T>, tick: u32) {
-        self.wheels.rearm(entry, tick);
+        if entry.entry().table == self.number {
+            self.wheels.rearm(entry, tick);
+        }
     }
 
     /// Looks at what is due up to `now`: `due` says whether it has really
-    /// ended or when to ask again; `ended` sees each entry that is taken out.
-    /// May sleep; one caller at a time.
+    /// ended or when to ask again, with the wheel's lock held; `ended` sees each
+    /// entry that is taken out. May sleep; one caller at a time.
     pub fn expire(&self, now: u32, mut due: impl FnMut(&T) -> Due, mut ended: impl FnMut(&T)) {
         self.wheels.turn(now, &mut due, &mut |entry: Ref<'_, T>| {
             ended(&entry);

@@ -343,3 +343,23 @@ fn every_entry_is_visited_once() {
     seen.sort_unstable();
     assert!(seen.iter().copied().eq(0..300));
 }
+
+#[test]
+fn an_entry_of_another_table_is_left_alone() {
+    let (one, other) = (Bench::new(), Bench::new());
+    assert!(one.add(1, Some(2), 100));
+    let rcu = ReadLock::new();
+    let (entry, _) = one
+        .table
+        .find(&rcu, hash(1), |pair, _| pair.left == 1)
+        .unwrap();
+    assert!(!other.table.remove(entry));
+    other.table.hasten(entry, 1);
+    assert_eq!((one.table.len(), other.table.len()), (1, 0));
+    other
+        .table
+        .expire(200, |_| Due::Now, |_| panic!("it is in this table"));
+    assert_eq!(one.left_of(2, Side::Second), Some(1));
+    assert!(one.table.remove(entry));
+    assert_eq!(one.table.len(), 0);
+}
