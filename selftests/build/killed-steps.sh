@@ -51,6 +51,20 @@ fi
 killed vmroot "virtual machine's root file system" "$root" "$LVS_TOP/selftests/vm/image"
 killed vmkit "virtual machine's initramfs and modules ($release)" "$root" "$LVS_TOP/selftests/vm/initramfs" "$image" "$release" "$kdir"
 
+# The modules are no step of the cache: make knows what is done. But a compiler that is killed leaves an object behind.
+tree=$scratch/modules
+mkdir -p "$tree"
+(cd "$LVS_TOP" && git ls-files -z Kbuild Makefile lvs_core rust toa tools/build selftests/stress selftests/kapi | xargs -0 tar c) | tar x -C "$tree"
+built() { NOBUILD=1 "$tree/tools/build/modules" 2>/dev/null; }
+"$tree/tools/build/modules" >/dev/null 2>"$scratch/said" & builder=$!
+until [ -e "$(built)/obj/rust/wire/src/lib.o" ] || ! kill -0 "$builder" 2>/dev/null; do sleep 0.1; done
+{ pkill -KILL -P "$builder"; kill -KILL "$builder"; pkill -KILL -f "M=$tree "; wait "$builder"; } 2>/dev/null || true
+expect "modules: killed half-way are not there" test ! -e "$(built)/lvs.ko"
+# As if the compiler had been killed amid an object that was made before.
+find "$(built)/obj" -name '*.o' -exec truncate -s 100 {} +
+expect "modules: the next run builds them" "$tree/tools/build/modules" >/dev/null
+expect "modules: whole" "$LVS_BUILD/panic-audit" "$(built)/lvs.ko" "$(built)/toa.ko"
+
 # The runner itself, in a cache of its own.
 fresh_cache
 export XDG_CACHE_HOME=$scratch/cache

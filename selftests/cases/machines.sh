@@ -57,6 +57,28 @@ test_once_lvs_works_on_the_servers_kernel_too() {
     wait_for in_ns server rmmod lvs
 }
 
+# 7.2 would switch it off for others and leave toa.ko blind; later series switch it off for nobody.
+test_once_tracing_stays_on_under_toa() {
+    local said
+    if said=$(in_ns server sysctl -w kernel.ftrace_enabled=0 2>&1); then
+        in_ns server sysctl -qw kernel.ftrace_enabled=1
+        fail "tracing was switched off: $said"
+    fi
+    case $(in_ns server uname -r) in
+    7.2.*)
+        has "$said" 'busy'
+        in_ns server rmmod toa
+        in_ns server sysctl -qw kernel.ftrace_enabled=0
+        ! said=$(in_ns server modprobe toa 2>&1) || fail "toa loads though nothing can be watched"
+        has "$said" 'busy'
+        has "$(in_ns server dmesg | tail -n 5)" 'cannot attach: set kernel.ftrace_enabled to 1'
+        in_ns server sysctl -qw kernel.ftrace_enabled=1
+        in_ns server modprobe toa
+        ;;
+    *) has "$said" 'not supported' ;;
+    esac
+}
+
 test_the_server_sees_the_client() {
     has "$(hello 7000 45001)" "^server $CLIENT 45001 $S1 7000\$"
 }

@@ -60,12 +60,16 @@ def test_when_none_is_free_the_client_is_not_answered_and_it_is_counted_and_said
 
 
 def test_the_log_is_not_flooded(w):
-    lines = int(sh("dmesg | grep -c 'lvs'"))
+    def lines():
+        return int(sh("dmesg | grep -c 'lvs:.*are in use' || true"))
+
+    before, start = lines(), time.monotonic()
     for i in range(50):
         w.client.send(Flow(w, 12100 + i).client_packet("S", seq=0))
     w.server.nothing(w.client)
-    now = int(sh("dmesg | grep -c 'lvs'"))
-    assert now - lines <= 12, f"{now - lines} lines for 50 refused connections"
+    # One in ten seconds, and one that was due.
+    most = 1 + (time.monotonic() - start) / 10
+    assert lines() - before <= most, f"{lines() - before} lines for 50 refused connections"
 
 
 def test_the_local_address_counts_it(w):
