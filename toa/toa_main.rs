@@ -33,7 +33,7 @@ use kapi::{
     sockopt,
     tracepoint::EndProbe,
 };
-use kernel::{prelude::*, sync::Arc, InPlaceModule};
+use kernel::{prelude::*, sync::Arc};
 use lvs_kapi as kapi;
 use namespace::{Namespace, NAMESPACES};
 use table::Table;
@@ -53,17 +53,11 @@ module! {
 }
 
 /// The module.
-#[pin_data]
-struct Toa {
-    #[pin]
-    parts: Parts<Standing>,
-}
+struct Toa(#[expect(dead_code, reason = "held for its drop")] Parts<Standing>);
 
-impl InPlaceModule for Toa {
-    fn init(_: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            parts <- Parts::new(Standing::new),
-        })
+impl kernel::Module for Toa {
+    fn init(_: &'static ThisModule) -> Result<Self> {
+        Parts::new(Standing::new).map(Self)
     }
 }
 

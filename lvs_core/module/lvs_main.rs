@@ -26,7 +26,7 @@ mod stats;
 mod templates;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
-use kernel::{prelude::*, InPlaceModule};
+use kernel::prelude::*;
 use lvs_kapi::{module::Parts, netns, notifier::DeviceNotifier};
 
 module! {
@@ -38,17 +38,11 @@ module! {
 }
 
 /// The module.
-#[pin_data]
-struct Lvs {
-    #[pin]
-    parts: Parts<Standing>,
-}
+struct Lvs(#[expect(dead_code, reason = "held for its drop")] Parts<Standing>);
 
-impl InPlaceModule for Lvs {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            parts <- Parts::new(Standing::new),
-        })
+impl kernel::Module for Lvs {
+    fn init(_: &'static ThisModule) -> Result<Self> {
+        Parts::new(Standing::new).map(Self)
     }
 }
 

@@ -12,14 +12,16 @@
 use crate::{bindings, rcu};
 use core::{
     borrow::Borrow,
-    marker::PhantomPinned,
+    ptr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use kernel::{
+    error::to_result,
+    ffi::{c_int, c_ulong, c_void},
     prelude::*,
     time::{delay::fsleep, Delta},
+    types::Opaque,
 };
-use pin_init::pin_init_from_closure;
 
 /// Whether [`Parts`] stand: callbacks that are queued are waited for.
 static STAND: AtomicBool = AtomicBool::new(false);
@@ -32,11 +34,8 @@ static ENTRANCES: AtomicUsize = AtomicUsize::new(0);
 /// Once `P` is dropped, or could not be made, it waits until all values that
 /// were let go of by [`rcu::Boxed`] are freed, and nothing is registered any
 /// more: what was leaked (`mem::forget`) keeps the module from going, with a
-/// word in the log, since the kernel would call what is no longer there.
-/// Without it neither is given out.
-///
-/// Not to be put into what forgets its content (`MaybeUninit`, `Opaque` and
-/// the other `pin_init::Wrapper`s): no type prevents that.
+/// word in the log, since the kernel would call what is no longer there. So
+/// does a value of this type that was leaked. Without it neither is given out.
 pub struct Parts<P> {
     // Dropped in this order.
     _parts: P,
@@ -44,29 +43,15 @@ pub struct Parts<P> {
 }
 
 impl<P> Parts<P> {
-    /// What `make` makes, in its place. May sleep, as `make` may and dropping it
-    /// will.
+    /// What `make` makes. May sleep, as `make` may and dropping it will.
     ///
     /// # Errors
     ///
-    /// What `make` says; `EINVAL` when the place is not in the module's own
-    /// memory, of which the kernel lets go after its exit function alone;
-    /// `EBUSY` for a second one.
-    pub fn new(make: impl FnOnce() -> Result<P>) -> impl PinInit<Self, Error> {
-        let init = move |slot: *mut Self| {
-            // SAFETY: No requirement.
-            if !unsafe { bindings::lvs_is_in_this_module(slot.cast()) } {
-                return Err(EINVAL);
-            }
-            let _last = Last::new()?;
-            let _parts = make()?;
-            // SAFETY: The slot is memory for one, by the contract of `PinInit`.
-            unsafe { slot.write(Self { _parts, _last }) };
-            Ok(())
-        };
-        // SAFETY: The slot is whole when the closure says so; it is not touched
-        // otherwise. What is in it does not depend on its place.
-        unsafe { pin_init_from_closure(init) }
+    /// What `make` says; `EBUSY` for a second one.
+    pub fn new(make: impl FnOnce() -> Result<P>) -> Result<Self> {
+        let _last = Last::new()?;
+        let _parts = make()?;
+        Ok(Self { _parts, _last })
     }
 }
 
@@ -78,16 +63,50 @@ pub(crate) fn stands() -> bool {
     STAND.load(Ordering::Relaxed)
 }
 
-/// The last that is dropped. Pinned: who could move it out could forget it.
-struct Last(PhantomPinned);
+/// The last that is dropped. While it lives, the kernel tells of this module's
+/// end, and that is then not let happen.
+struct Last(());
 
 impl Last {
     fn new() -> Result<Self> {
-        match STAND.swap(true, Ordering::Relaxed) {
-            true => Err(EBUSY),
-            false => Ok(Self(PhantomPinned)),
+        if STAND.swap(true, Ordering::Relaxed) {
+            return Err(EBUSY);
         }
+        // SAFETY: The block is static, and in no chain: the flag was not set.
+        to_result(unsafe { bindings::register_module_notifier(WATCH.0.get()) })
+            .inspect_err(|_| STAND.store(false, Ordering::Relaxed))?;
+        Ok(Self(()))
     }
+}
+
+struct Watch(Opaque<bindings::notifier_block>);
+
+// SAFETY: The chain's lock guards it.
+unsafe impl Sync for Watch {}
+
+static WATCH: Watch = Watch(Opaque::new(bindings::notifier_block {
+    notifier_call: Some(on_module),
+    next: ptr::null_mut(),
+    priority: 0,
+}));
+
+/// A module comes or goes; if it is this one, its exit function has returned,
+/// or its init has failed, and [`Last`] was not dropped.
+///
+/// # Safety
+///
+/// For the chain of modules.
+unsafe extern "C" fn on_module(
+    _: *mut bindings::notifier_block,
+    event: c_ulong,
+    module: *mut c_void,
+) -> c_int {
+    // CAST: Small.
+    if event == bindings::module_state_MODULE_STATE_GOING as c_ulong && module == this().cast() {
+        stay("its parts were leaked, and can still be called");
+    }
+    // CAST: Zero.
+    bindings::NOTIFY_DONE as c_int
 }
 
 impl Drop for Last {
@@ -102,6 +121,8 @@ impl Drop for Last {
             fsleep(Delta::from_millis(10));
         }
         rcu::drain();
+        // SAFETY: Registered in `new`, once. It waits for calls.
+        unsafe { bindings::unregister_module_notifier(WATCH.0.get()) };
         STAND.store(false, Ordering::Relaxed);
     }
 }

@@ -6,14 +6,14 @@
 //! - The netlink family `KAPI_TEST` tells its group what it is asked to tell.
 //! - Values that let go of others when they are freed are left when the module
 //!   goes.
-//! - With `leak=1` a notifier is forgotten.
-//! - Parts that are not in the module's own memory are refused, and so is
-//!   what is registered before parts stand.
+//! - With `leak=1` a notifier is forgotten, with `leak=2` all parts are.
+//! - What is registered before parts stand is refused, and so are others
+//!   beside them.
 
 #![deny(unsafe_code)]
 
 use core::mem::forget;
-use kernel::{prelude::*, InPlaceModule};
+use kernel::prelude::*;
 use lvs_kapi::{
     cursor::Cursor,
     errno::eopnotsupp,
@@ -35,23 +35,45 @@ module! {
     params: {
         leak: u32 {
             default: 0,
-            description: "1: forget something that the kernel calls",
+            description: "1: forget something that the kernel calls; 2: forget everything",
         },
     },
 }
 
-#[pin_data]
-struct KapiTest {
-    #[pin]
-    parts: Parts<Standing>,
+struct KapiTest(#[expect(dead_code, reason = "held for its drop")] Option<Parts<Standing>>);
+
+impl kernel::Module for KapiTest {
+    fn init(_: &'static ThisModule) -> Result<Self> {
+        if DeviceNotifier::<Heard>::new().err() != Some(EPERM) {
+            pr_err!("something is registered that nobody waits for\n");
+            return Err(EDOM);
+        }
+        let parts = Parts::new(Standing::new)?;
+        if Parts::new(|| Ok(())).err() != Some(EBUSY) {
+            pr_err!("there are parts beside the parts\n");
+            return Err(EDOM);
+        }
+        if leak() == Leak::Parts {
+            forget(parts);
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(parts)))
+    }
 }
 
-impl InPlaceModule for KapiTest {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let early = DeviceNotifier::<Heard>::new().err();
-        try_pin_init!(Self {
-            parts <- Parts::new(move || Standing::new(early)),
-        })
+/// What is to be forgotten.
+#[derive(PartialEq, Eq)]
+enum Leak {
+    Nothing,
+    Notifier,
+    Parts,
+}
+
+fn leak() -> Leak {
+    match parameter::<u32>(module_parameters::leak.value()) {
+        0 => Leak::Nothing,
+        1 => Leak::Notifier,
+        _ => Leak::Parts,
     }
 }
 
@@ -61,21 +83,12 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(early: Option<Error>) -> Result<Self> {
-        if early != Some(EPERM) {
-            pr_err!("something is registered that nobody waits for\n");
-            return Err(EDOM);
-        }
-        let elsewhere = KBox::try_pin_init(Parts::new(|| Ok(())), GFP_KERNEL);
-        if elsewhere.err() != Some(EINVAL) {
-            pr_err!("parts stand where nobody drops them\n");
-            return Err(EDOM);
-        }
+    fn new() -> Result<Self> {
         let mut chain = None;
         for _ in 0..LINKS {
             chain = Some(Boxed::new(Link(chain), Gfp::Kernel)?);
         }
-        if parameter::<u32>(module_parameters::leak.value()) != 0 {
+        if leak() == Leak::Notifier {
             forget(DeviceNotifier::<Heard>::new()?);
         }
         Ok(Self {

@@ -22,7 +22,7 @@ mod pair;
 mod tally;
 
 use core::sync::atomic::{AtomicI32, AtomicU32};
-use kernel::{prelude::*, static_lock_class, sync::Arc, InPlaceModule};
+use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lvs_kapi::{
     gfp::Gfp,
     lock::Mutex,
@@ -111,17 +111,11 @@ impl Drop for Pairs {
     }
 }
 
-#[pin_data]
-struct TableStress {
-    #[pin]
-    parts: Parts<Standing>,
-}
+struct TableStress(#[expect(dead_code, reason = "held for its drop")] Parts<Standing>);
 
-impl InPlaceModule for TableStress {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            parts <- Parts::new(Standing::new),
-        })
+impl kernel::Module for TableStress {
+    fn init(_: &'static ThisModule) -> Result<Self> {
+        Parts::new(Standing::new).map(Self)
     }
 }
 
