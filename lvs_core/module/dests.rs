@@ -16,8 +16,9 @@ use lvs_engine::{
 use lvs_kapi::{
     gfp::Gfp,
     net::Net,
+    netns::Anchor,
     rcu::{self, ReadLock},
-    route::{Query, Route},
+    route::{Kept, Query, Route},
 };
 use lvs_wire::addr::{Address, AnyEndpoint};
 
@@ -46,7 +47,7 @@ pub(crate) struct Dest {
     pub(crate) stats: Stats,
     /// Its service's.
     pub(crate) service_stats: Arc<Stats>,
-    route: rcu::Cell<Route>,
+    route: rcu::Cell<Kept>,
 }
 
 impl Dest {
@@ -228,19 +229,22 @@ impl Dest {
     pub(crate) fn with_route<A: Address, R>(
         &self,
         net: &Net,
+        anchor: Option<&Anchor>,
         rcu: &ReadLock,
         query: Query<A>,
         then: impl FnOnce(&Route) -> R,
     ) -> Option<R> {
-        let fits = |route: &&Route| route.is_valid() && route.is_next_hop() == query.next_hop;
+        let fits = |route: &&Kept| route.is_valid() && route.is_next_hop() == query.next_hop;
         if let Some(route) = self.route.read(rcu).filter(fits) {
             return Some(then(route));
         }
         let route = Route::find(net, query)?;
         let result = then(&route);
         // Kept for the next packet; without memory, looked up again.
-        if let Ok(route) = rcu::Boxed::new(route, Gfp::Atomic) {
-            self.route.replace(Some(route));
+        let kept = anchor.and_then(|anchor| route.keep(anchor));
+        let kept = kept.and_then(|kept| rcu::Boxed::new(kept, Gfp::Atomic).ok());
+        if kept.is_some() {
+            self.route.replace(kept);
             // Who takes it out of service, or the namespace down, forgets the
             // route after having said so: one of both sees the other.
             let is_wanted = net.is_alive() && self.status().available;

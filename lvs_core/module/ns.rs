@@ -127,8 +127,14 @@ impl Ns {
         self.events.sum()
     }
 
+    /// What is attached to the namespace, or keeps it. Any context.
+    #[inline]
+    pub(crate) fn anchor(&self) -> Option<&Anchor> {
+        self.anchor.as_ref()
+    }
+
     /// Calls `then` with the namespace, unless it is going away. May sleep.
-    pub(crate) fn with_net<R>(&self, then: impl FnOnce(&Net) -> R) -> Option<R> {
+    pub(crate) fn with_net<R: Send>(&self, then: impl FnOnce(&Net) -> R) -> Option<R> {
         self.anchor.as_ref()?.with(then)
     }
 

@@ -20,7 +20,7 @@
 mod anchor;
 mod slot;
 
-pub(crate) use anchor::Held;
+pub(crate) use anchor::{Held, Stake};
 pub use anchor::{Anchor, Hooks};
 
 pub use slot::SLOTS;

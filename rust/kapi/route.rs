@@ -6,15 +6,23 @@
 //! [`include/net/ip6_route.h`](srctree/include/net/ip6_route.h),
 //! [`include/net/dst.h`](srctree/include/net/dst.h)
 
-use crate::{bindings, net::Net, rcu};
-use core::ptr::NonNull;
+use crate::{
+    bindings,
+    net::Net,
+    netns::{Anchor, Stake},
+    rcu,
+};
+use core::{
+    ops::Deref,
+    ptr::{self, NonNull},
+};
 use lvs_wire::addr::{Address, Endpoint, Family};
 
 /// A route to one address: a device and, behind it, a next hop.
 ///
-/// To be dropped before the grace period that a namespace's end begins with is
-/// over (`NetState::pre_exit`): what IPv6 does with routes lies in the
-/// namespace, and no type prevents that it is gone.
+/// It is neither `Send` nor `Sync`, and so does not outlive the call that it was
+/// looked up in, nor the namespace: what IPv6 does with routes lies there.
+/// [`Route::keep`] keeps one for longer.
 ///
 /// # Invariants
 ///
@@ -27,12 +35,31 @@ pub struct Route {
     next_hop: bool,
     local: bool,
     source: [u32; 4],
+    /// Where it was found; only compared.
+    net: *const Net,
 }
 
-// SAFETY: `dst_entry` is counted and may be used by several CPUs.
-unsafe impl Send for Route {}
+/// A route that is kept. Its namespace does not go away before it is dropped.
+pub struct Kept {
+    // Dropped in this order.
+    route: Route,
+    _stake: Stake,
+}
+
+// SAFETY: `dst_entry` is counted and may be used by several CPUs; the stake keeps
+// what it refers to.
+unsafe impl Send for Kept {}
 // SAFETY: As above.
-unsafe impl Sync for Route {}
+unsafe impl Sync for Kept {}
+
+impl Deref for Kept {
+    type Target = Route;
+
+    #[inline]
+    fn deref(&self) -> &Route {
+        &self.route
+    }
+}
 
 /// What a route is looked up for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +116,17 @@ impl Route {
             next_hop: query.next_hop,
             local: found.local,
             source: found.source,
+            net: ptr::from_ref(net),
+        })
+    }
+
+    /// Keeps it beyond the call. Whoever has it lets go of it when the namespace
+    /// of `anchor` goes away (`NetState::pre_exit`), which waits for that. Any
+    /// context. `None`: it goes away, or is another one than the route's.
+    pub fn keep(self, anchor: &Anchor) -> Option<Kept> {
+        Some(Kept {
+            _stake: anchor.stake(self.net)?,
+            route: self,
         })
     }
 

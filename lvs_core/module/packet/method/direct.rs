@@ -25,7 +25,9 @@ impl Forward for Direct {
         };
         let sent = entry
             .dest
-            .with_route(cx.net, cx.rcu, query, |route| job.pass_on(route));
+            .with_route(cx.net, cx.ns.anchor(), cx.rcu, query, |route| {
+                job.pass_on(route)
+            });
         sent.ok_or(DropReason::NoRoute)?
     }
 }

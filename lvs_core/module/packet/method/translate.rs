@@ -43,14 +43,16 @@ impl Forward for Translate {
             source: conn.local.addr,
             ..Query::to(conn.real.addr)
         };
-        let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
-            // What listens there is not for others than this host.
-            if route.is_local() && conn.real.addr.is_loopback() && job.place != Place::Leaving {
-                return Err(DropReason::LoopbackServer);
-            }
-            plan.ttl = job.place.hop_along(route);
-            job.rewrite(&plan, grows, route)
-        });
+        let sent = entry
+            .dest
+            .with_route(cx.net, cx.ns.anchor(), cx.rcu, query, |route| {
+                // What listens there is not for others than this host.
+                if route.is_local() && conn.real.addr.is_loopback() && job.place != Place::Leaving {
+                    return Err(DropReason::LoopbackServer);
+                }
+                plan.ttl = job.place.hop_along(route);
+                job.rewrite(&plan, grows, route)
+            });
         sent.ok_or(DropReason::NoRoute)?
     }
 }

@@ -44,9 +44,11 @@ fn through<A: Family, S: Family, B: Family>(
 ) -> Result<Sent, DropReason> {
     let cx = job.cx;
     let query = Query::to(server);
-    let sent = entry.dest.with_route(cx.net, cx.rcu, query, |route| {
-        wrap(job, entry, server, route)
-    });
+    let sent = entry
+        .dest
+        .with_route(cx.net, cx.ns.anchor(), cx.rcu, query, |route| {
+            wrap(job, entry, server, route)
+        });
     sent.ok_or(DropReason::NoRoute)?
 }
 
