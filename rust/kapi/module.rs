@@ -140,8 +140,7 @@ fn is_called() -> bool {
     uses > 1 || ENTRANCES.load(Ordering::Acquire) != 0
 }
 
-/// Never returns: what cannot be undone is for ever. Only after a fault of the
-/// kernel's own. May sleep.
+/// Never returns: the kernel may come into this module for ever. May sleep.
 pub(crate) fn stay(why: &'static str) -> ! {
     pr_emerg!("{}: this module cannot go\n", why);
     loop {
