@@ -20,8 +20,8 @@
 mod anchor;
 mod slot;
 
-pub(crate) use anchor::{Held, Stake};
 pub use anchor::{Anchor, Hooks};
+pub(crate) use anchor::{Held, Stake};
 
 pub use slot::SLOTS;
 
