@@ -110,6 +110,8 @@ pub enum Right {
 pub struct Refusal {
     error: Error,
     message: Option<&'static CStr>,
+    /// Where in the request what it is about is, in bytes.
+    place: Option<usize>,
 }
 
 impl Refusal {
@@ -118,6 +120,7 @@ impl Refusal {
         Self {
             error,
             message: Some(message),
+            place: None,
         }
     }
 }
@@ -127,6 +130,7 @@ impl From<Error> for Refusal {
         Self {
             error,
             message: None,
+            place: None,
         }
     }
 }
@@ -198,6 +202,17 @@ impl<'a> Request<'a> {
         attr.nest(policy, strictness, self.info.extack)
     }
 
+    /// Tells the sender which attribute a refusal is about
+    /// (`NLMSGERR_ATTR_OFFS`), unless the core has found a closer one in a nest.
+    pub fn about(&self, attr: Attr<'a>, refusal: Refusal) -> Refusal {
+        let start = self.info.nlhdr.addr();
+        let place = attr.payload.as_ptr().addr().checked_sub(start);
+        Refusal {
+            place: place.and_then(|place| place.checked_sub(attr::HEADER)),
+            ..refusal
+        }
+    }
+
     /// Sends one message back.
     ///
     /// `fill` may be called again with more room.
@@ -262,12 +277,20 @@ impl<'a> Request<'a> {
     /// core expects.
     fn refuse(&self, refusal: Refusal) -> c_int {
         // SAFETY: Null or live as `info` is; nobody else uses it during the call.
-        let extack = unsafe { self.info.extack.as_mut() };
-        if let (Some(extack), Some(message)) = (extack, refusal.message) {
-            // The text is copied into the acknowledgement while the core still
-            // keeps the module: `genl_rcv` holds `cb_lock`, which unregistering
-            // takes; a listing holds a reference to the module.
-            extack._msg = message.as_char_ptr();
+        if let Some(extack) = unsafe { self.info.extack.as_mut() } {
+            if let Some(message) = refusal.message {
+                // The text is copied into the acknowledgement while the core
+                // still keeps the module: `genl_rcv` holds `cb_lock`, which
+                // unregistering takes; a listing holds a reference to the module.
+                extack._msg = message.as_char_ptr();
+            }
+            let inside = |place: &usize| *place < each::length(self.info);
+            let place = refusal.place.filter(inside);
+            if let Some(place) = place.filter(|_| extack.bad_attr.is_null()) {
+                // SAFETY: Inside the message. The core makes a distance of it
+                // and does not look at what is there.
+                extack.bad_attr = unsafe { self.info.nlhdr.byte_add(place) }.cast();
+            }
         }
         refusal.error.to_errno()
     }

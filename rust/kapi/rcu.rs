@@ -256,6 +256,34 @@ impl<T: Send + Sync> Cell<T> {
     }
 }
 
+/// A [`Cell`] that is never empty.
+///
+/// # Invariants
+///
+/// The cell holds a value.
+pub struct Always<T: Send + Sync + 'static>(Cell<T>);
+
+impl<T: Send + Sync> Always<T> {
+    /// A place that holds `value`.
+    pub fn new(value: Boxed<T>) -> Self {
+        // INVARIANT: It holds a value from the start, and `replace` has
+        // another one for it.
+        Self(Cell::new(value))
+    }
+
+    /// As [`Cell::read`].
+    #[inline]
+    pub fn read<'r>(&'r self, rcu: &'r ReadLock) -> &'r T {
+        // SAFETY: By the type invariant.
+        unsafe { self.0.read(rcu).unwrap_unchecked() }
+    }
+
+    /// As [`Cell::replace`].
+    pub fn replace(&self, new: Boxed<T>) {
+        self.0.replace(Some(new));
+    }
+}
+
 impl<T: Send + Sync> Drop for Cell<T> {
     fn drop(&mut self) {
         self.replace(None);

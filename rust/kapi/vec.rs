@@ -112,6 +112,28 @@ impl<T> Vec<T> {
         Ok(())
     }
 
+    /// Adds a value before the one at `index`, or at the end, with more memory
+    /// if need be; those behind it move down. Context as `gfp` says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vec::push`].
+    pub fn insert(&mut self, index: usize, value: T, gfp: Gfp) -> Result<(), AllocError> {
+        self.reserve(gfp)?;
+        let index = index.min(self.len);
+        let behind = self.len.wrapping_sub(index);
+        // SAFETY: `index` is inside or at the end, the `behind` values from
+        // there on are initialised, and there is room for one more.
+        unsafe {
+            let place = self.start.as_ptr().add(index);
+            ptr::copy(place, place.add(1), behind);
+            place.write(value);
+        }
+        // INVARIANT: One more is initialised.
+        self.len = self.len.wrapping_add(1);
+        Ok(())
+    }
+
     /// Takes the last value off.
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;

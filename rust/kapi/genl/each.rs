@@ -29,10 +29,16 @@ impl<'a> Request<'a> {
 pub(super) fn body(info: &bindings::genl_info) -> &[u8] {
     // No family here has a header of its own.
     const HEADERS: usize = size_of::<bindings::nlmsghdr>() + size_of::<bindings::genlmsghdr>();
-    // SAFETY: Requests have a header, which lasts as long as `info`.
-    let len = unsafe { (*info.nlhdr).nlmsg_len } as usize;
+    let len = length(info);
     // SAFETY: The core has checked that the message has the length that its
     // header says, and that it lasts as long as `info`.
     let message = unsafe { core::slice::from_raw_parts(info.nlhdr.cast::<u8>(), len) };
     message.get(HEADERS..).unwrap_or_default()
+}
+
+/// How long a request is, with its headers.
+pub(super) fn length(info: &bindings::genl_info) -> usize {
+    // SAFETY: Requests have a header, which lasts as long as `info`.
+    // CAST: Widening.
+    unsafe { (*info.nlhdr).nlmsg_len as usize }
 }
