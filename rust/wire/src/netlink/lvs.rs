@@ -4,7 +4,7 @@
 //!
 //! Described in `Documentation/netlink/specs/lvs.yaml`. Integers are in host
 //! order unless a line says otherwise. Replies carry the command of the
-//! request. Writing (`SET_SERVICE`, `NEW_LADDR`, `DEL_LADDR`) needs
+//! request. Writing (`SET_SERVICE`, `NEW_LADDR`, `DEL_LADDR`, `REPLACE`) needs
 //! CAP_NET_ADMIN in the user namespace that owns the network namespace.
 
 /// Name of the family.
@@ -35,6 +35,9 @@ pub mod cmd {
     /// Counts of what happened to packets that were not dropped (do); a reply
     /// like that of [`GET_DROPS`].
     pub const GET_EVENTS: u8 = 10;
+    /// Puts the services, destinations and local addresses of all rules in
+    /// place of those that there are, at once or, when one is refused, not at all.
+    pub const REPLACE: u8 = 11;
 }
 
 /// Top-level attributes, all nests.
@@ -53,8 +56,26 @@ pub mod attr {
     pub const INFO: u16 = 6;
     /// [`super::conn`](mod@super::conn), numbers 1 and 3 to 11: all given must match
     pub const FILTER: u16 = 7;
+    /// [`super::rule`](mod@super::rule), repeated
+    pub const RULE: u16 = 8;
     /// The highest number.
-    pub const MAX: u16 = 7;
+    pub const MAX: u16 = 8;
+}
+
+/// Attributes of a rule of `REPLACE`. It adds a service, which `SERVICE` then is
+/// all of; or, with `DEST` or `LADDR`, something to the service that `SERVICE`
+/// names; or, with `LADDR` alone, to the default pool.
+pub mod rule {
+    /// [`ipvs::svc`](mod@super::super::ipvs::svc)
+    pub const SERVICE: u16 = 1;
+    /// [`ipvs::dest`](mod@super::super::ipvs::dest); its service comes before it.
+    pub const DEST: u16 = 2;
+    /// [`super::laddr`](mod@super::laddr)
+    pub const LADDR: u16 = 3;
+    /// `u32`, see [`super::svc_flags`]; of a service that is added, none if absent.
+    pub const FLAGS: u16 = 4;
+    /// The highest number.
+    pub const MAX: u16 = 4;
 }
 
 /// Attributes of the reply to `GET_INFO`.
