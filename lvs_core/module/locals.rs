@@ -52,6 +52,17 @@ impl Local {
         self.conns.fetch_sub(1, Relaxed);
     }
 
+    /// It is a member of its pool, and set to this.
+    pub(crate) fn enter(&self, dedicated: bool) {
+        self.draining.store(false, Relaxed);
+        self.dedicated.store(dedicated, Relaxed);
+    }
+
+    /// It is no member any more.
+    fn leave(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
     /// Its connections now.
     pub(crate) fn conns(&self) -> u32 {
         self.conns.load(Relaxed)
@@ -169,26 +180,16 @@ impl Pool {
         if self.has(addr) {
             return Err(EEXIST);
         }
-        let back = {
-            let rcu = ReadLock::new();
-            let mut leaving = self.leaving(&rcu).iter();
-            // Without connections it would be forgotten within a second.
-            let is_it = |local: &&Arc<Local>| local.addr == addr && local.conns() != 0;
-            leaving.find(is_it).cloned()
-        };
+        let back = self.comes_back(addr, &ReadLock::new());
         let local = match back {
             Some(local) => local,
-            None => {
-                let had = self.had.fetch_add(1, Relaxed);
-                Local::new(addr, had.wrapping_add(1))?
-            }
+            None => self.make(addr)?,
         };
         // Memory for both lists before either is published.
         let members = with(&self.members, &local)?;
         let leaving = without(&self.leaving, |l| l.addr == addr)?;
         self.members.replace(Some(members));
-        local.draining.store(false, Relaxed);
-        local.dedicated.store(dedicated, Relaxed);
+        local.enter(dedicated);
         self.leaving.replace(Some(leaving));
         Ok(())
     }
@@ -209,9 +210,93 @@ impl Pool {
         let leaving = with(&self.leaving, &gone)?;
         let members = without(&self.members, |l| l.addr == addr)?;
         self.members.replace(Some(members));
-        gone.draining.store(true, Relaxed);
+        gone.leave();
         self.leaving.replace(Some(leaving));
         Ok(())
+    }
+
+    /// A pool that is to take the place of this one: nobody knows it, and it
+    /// has no members yet.
+    pub(crate) fn successor(&self) -> Self {
+        Self {
+            serial: self.serial,
+            members: rcu::Cell::empty(),
+            leaving: rcu::Cell::empty(),
+            cursor: AtomicU32::new(self.cursor.load(Relaxed)),
+            had: AtomicU64::new(self.had.load(Relaxed)),
+        }
+    }
+
+    /// Adds an address to a pool that nobody knows: that of `former`, whose
+    /// place it is to take, with its connections, or a new one. To be told
+    /// ([`Local::enter`]) once the pool is known. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::add`].
+    pub(crate) fn adopt(&self, former: Option<&Self>, addr: AnyAddr) -> Result<Arc<Local>> {
+        if self.has(addr) {
+            return Err(EEXIST);
+        }
+        let known = former.and_then(|former| {
+            let rcu = ReadLock::new();
+            let is_it = |local: &&Arc<Local>| local.addr == addr;
+            let member = former.members(&rcu).iter().find(is_it);
+            member.cloned().or_else(|| former.comes_back(addr, &rcu))
+        });
+        let local = match known {
+            Some(local) => local,
+            None => self.make(addr)?,
+        };
+        self.members.replace(Some(with(&self.members, &local)?));
+        Ok(local)
+    }
+
+    /// Takes what `former` has and this pool, which nobody knows, has not as
+    /// what leaves. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn dismiss(&self, former: &Self) -> Result {
+        for list in [&former.members, &former.leaving] {
+            let mut index = 0_usize;
+            loop {
+                let rcu = ReadLock::new();
+                let all = list.read(&rcu).map_or(&[][..], |all| all);
+                let Some(local) = all.get(index).cloned() else {
+                    break;
+                };
+                drop(rcu);
+                index = index.saturating_add(1);
+                let stays = |other: &Arc<Local>| Arc::ptr_eq(other, &local);
+                if !self.members(&ReadLock::new()).iter().any(stays) {
+                    self.leaving.replace(Some(with(&self.leaving, &local)?));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those that leave: the pool is known now.
+    pub(crate) fn see_off(&self) {
+        let rcu = ReadLock::new();
+        for local in self.leaving(&rcu) {
+            local.leave();
+        }
+    }
+
+    /// An address that is leaving and may come back with its connections.
+    /// Without any it would be forgotten within a second.
+    fn comes_back(&self, addr: AnyAddr, rcu: &ReadLock) -> Option<Arc<Local>> {
+        let mut leaving = self.leaving(rcu).iter();
+        let is_it = |local: &&Arc<Local>| local.addr == addr && local.conns() != 0;
+        leaving.find(is_it).cloned()
+    }
+
+    fn make(&self, addr: AnyAddr) -> Result<Arc<Local>> {
+        let had = self.had.fetch_add(1, Relaxed);
+        Local::new(addr, had.wrapping_add(1))
     }
 
     /// Forgets removed addresses without connections. May sleep; one writer at

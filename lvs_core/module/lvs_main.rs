@@ -16,6 +16,7 @@ mod family;
 mod hash;
 mod locals;
 mod ns;
+mod order;
 mod packet;
 mod service;
 mod services;

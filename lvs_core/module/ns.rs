@@ -3,7 +3,12 @@
 //! What there is in each network namespace.
 
 use crate::{
-    conns::Conns, control, expiry::Expiry, packet, services::Services, settings::Settings,
+    conns::Conns,
+    control,
+    expiry::Expiry,
+    packet,
+    services::{Next, Services},
+    settings::Settings,
     stats::Stats,
 };
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -225,6 +230,23 @@ impl Ns {
         self.settle();
     }
 
+    /// Lets a whole set of services, destinations and local addresses, which
+    /// `fill` adds, take the place of all that there are; or changes nothing.
+    /// May sleep.
+    pub(crate) fn replace<E: From<ConfigError>>(
+        this: &Arc<Self>,
+        net: &Net,
+        fill: impl FnOnce(&mut Next<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = |family| Self::start(this, family);
+        let replaced = this.services.replace(net, start, fill);
+        if replaced.is_ok() {
+            this.orphaned();
+        }
+        this.settle();
+        replaced
+    }
+
     /// Without services of a family no hooks: this host then is as if the
     /// module were not there.
     fn settle(&self) {
@@ -237,6 +259,8 @@ impl Ns {
             // for what is freed after them, which holds the module: whoever
             // unloads it next must find it free.
             drop(hooks);
+            rcu::barrier();
+            // A generation that was freed held lists of services.
             rcu::barrier();
         }
     }

@@ -2,24 +2,23 @@
 
 //! A virtual service: what clients talk to.
 
-use crate::{dests::Dest, locals::Pool, stats::Stats};
+use crate::{dests::Dest, locals::Pool, order, stats::Stats};
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
-use kernel::{prelude::*, static_lock_class, sync::Arc};
+use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     config::ConfigError,
     conn::Method,
     dest::{self, DestConfig, LocalAddresses, Thresholds},
     laddr,
-    sched::{self, Candidates, Preference, Request, Scheduler},
+    sched::{self, Candidates, Preference, Request},
     service::{ServiceConfig, ServiceKey},
     tunnel::Tunnel,
 };
 use lvs_kapi::{
     gfp::Gfp,
-    lock::SpinLockBh,
     module::Reference,
     random,
     rcu::{self, ReadLock},
@@ -32,13 +31,14 @@ use lvs_wire::addr::{AnyAddr, AnyEndpoint, Family};
 pub(crate) struct Service {
     /// What names it.
     pub(crate) key: ServiceKey,
-    config: SpinLockBh<ServiceConfig>,
+    version: rcu::Always<Version>,
     cursor: AtomicU64,
-    dests: rcu::Cell<Backends>,
     /// In place of a destination for what is let pass, of a service by mark.
     pub(crate) bypass: Option<Arc<Dest>>,
     /// Its local addresses; they belong to its key and outlive it.
     pub(crate) pool: Arc<Pool>,
+    /// In use while its own has none.
+    default_pool: Arc<Pool>,
     masq_only: AtomicBool,
     pub(crate) stats: Arc<Stats>,
     /// Grows with every service made: the place in listings.
@@ -46,39 +46,98 @@ pub(crate) struct Service {
     _module: Reference,
 }
 
-/// The destinations of a service, and what its scheduler made of them.
-struct Backends {
+/// What a service is set to and who serves it, at one moment.
+pub(crate) struct Version {
+    pub(crate) config: ServiceConfig,
     /// Oldest first.
-    dests: Vec<Arc<Dest>>,
+    candidates: Vec<Candidate>,
     /// Where the scheduler looks a client up, if it does.
     table: Option<Vec<u16>>,
 }
 
-/// Memory for all that publishing a list of destinations takes. Whoever changes
-/// something has this first, so that a change is made whole or not begun.
+/// A destination, as schedulers weigh it.
+struct Candidate {
+    dest: Arc<Dest>,
+    weight: u32,
+    /// The latest one above 0.
+    last_weight: u32,
+}
+
+impl Candidate {
+    fn weigh(&mut self, weight: u32) {
+        self.weight = weight;
+        if weight > 0 {
+            self.last_weight = weight;
+        }
+    }
+}
+
+/// A version in the making. Whoever changes something finishes it first, which
+/// takes all memory, so that a change is made whole or not begun.
 pub(crate) struct Draft {
-    backends: rcu::Boxed<Backends>,
-    scratch: Vec<Preference>,
-    scheduler: Scheduler,
+    pub(crate) config: ServiceConfig,
+    candidates: Vec<Candidate>,
 }
 
 impl Draft {
-    /// May sleep.
-    fn new(dests: Vec<Arc<Dest>>, scheduler: Scheduler) -> Result<Self, ConfigError> {
-        let (table, scratch) = match scheduler.table_len() {
-            None => (None, Vec::new()),
-            Some(len) => (
-                Some(filled(sched::FREE, len)?),
-                filled(Preference::default(), dests.len())?,
-            ),
+    /// Without destinations.
+    pub(crate) fn new(config: ServiceConfig) -> Self {
+        Self {
+            config,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// Whether there is a destination at an address.
+    pub(crate) fn has(&self, real: AnyEndpoint) -> bool {
+        self.candidates.iter().any(|one| one.dest.real == real)
+    }
+
+    /// Adds a destination, in its place by its serial number. May sleep.
+    pub(crate) fn add(&mut self, dest: Arc<Dest>, weight: u32) -> Result<(), ConfigError> {
+        let mut candidate = Candidate {
+            weight,
+            last_weight: dest.last_weight(),
+            dest,
         };
-        let backends = rcu::Boxed::new(Backends { dests, table }, Gfp::Kernel)
-            .map_err(|_| ConfigError::NoMemory)?;
-        Ok(Self {
-            backends,
-            scratch,
-            scheduler,
-        })
+        candidate.weigh(weight);
+        order::insert(&mut self.candidates, candidate, |one| one.dest.serial())
+    }
+
+    /// Gives the destination at an address another weight.
+    pub(crate) fn weigh(&mut self, real: AnyEndpoint, weight: u32) {
+        let mut candidates = self.candidates.iter_mut();
+        if let Some(candidate) = candidates.find(|one| one.dest.real == real) {
+            candidate.weigh(weight);
+        }
+    }
+
+    /// Takes out the destination at an address.
+    pub(crate) fn remove(&mut self, real: AnyEndpoint) {
+        self.candidates.retain(|one| one.dest.real != real);
+    }
+
+    /// The version, to be published; what is left has no destinations. May
+    /// sleep.
+    pub(crate) fn finish(&mut self) -> Result<rcu::Boxed<Version>, ConfigError> {
+        let config = self.config;
+        let candidates = core::mem::replace(&mut self.candidates, Vec::new());
+        let table = match config.scheduler.table_len() {
+            None => None,
+            Some(len) => {
+                let mut table = filled(sched::FREE, len)?;
+                let mut scratch = filled(Preference::default(), candidates.len())?;
+                let choice = Choice(&candidates);
+                config.scheduler.fill(&choice, &mut table, &mut scratch);
+                Some(table)
+            }
+        };
+        let version = Version {
+            config,
+            candidates,
+            table,
+        };
+        rcu::Boxed::new(version, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)
     }
 }
 
@@ -92,7 +151,7 @@ fn filled<T: Copy>(value: T, len: usize) -> Result<Vec<T>, ConfigError> {
 }
 
 /// The destinations of a service as the schedulers see them.
-struct Choice<'a>(&'a [Arc<Dest>]);
+struct Choice<'a>(&'a [Candidate]);
 
 impl Candidates for Choice<'_> {
     fn len(&self) -> usize {
@@ -100,24 +159,69 @@ impl Candidates for Choice<'_> {
     }
 
     fn weight(&self, index: usize) -> u32 {
-        self.0.get(index).map_or(0, |dest| dest.weight())
+        self.0.get(index).map_or(0, |one| one.weight)
     }
 
     fn last_weight(&self, index: usize) -> u32 {
-        self.0.get(index).map_or(0, |dest| dest.last_weight())
+        self.0.get(index).map_or(0, |one| one.last_weight)
     }
 
     fn endpoint(&self, index: usize) -> Option<AnyEndpoint> {
-        self.0.get(index).map(|dest| dest.real)
+        self.0.get(index).map(|one| one.dest.real)
     }
 
     fn is_overloaded(&self, index: usize) -> bool {
-        self.0.get(index).is_some_and(|dest| dest.is_overloaded())
+        self.0
+            .get(index)
+            .is_some_and(|one| one.dest.is_overloaded())
     }
 
     fn conns(&self, index: usize) -> (u32, u32) {
-        self.0.get(index).map_or((0, 0), |dest| dest.conns())
+        self.0.get(index).map_or((0, 0), |one| one.dest.conns())
     }
+}
+
+/// What a service is known by besides its key, also in another generation.
+pub(crate) struct Lineage {
+    serial: u64,
+    stats: Arc<Stats>,
+    bypass: Option<Arc<Dest>>,
+    cursor: u64,
+}
+
+impl Lineage {
+    /// Of a service that there was not before. May sleep.
+    pub(crate) fn new(
+        key: ServiceKey,
+        serial: u64,
+        stats: Arc<Stats>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self {
+            serial,
+            bypass: match key {
+                ServiceKey::Fwmark { family, .. } => Some(bypass(family, &stats)?),
+                ServiceKey::Address { .. } => None,
+            },
+            stats,
+            cursor: random::u64(),
+        })
+    }
+
+    /// Of one that is to go on.
+    pub(crate) fn of(service: &Service) -> Self {
+        Self {
+            serial: service.serial,
+            stats: service.stats.clone(),
+            bypass: service.bypass.clone(),
+            cursor: service.cursor.load(Relaxed),
+        }
+    }
+}
+
+/// The pools that a service takes local addresses from.
+pub(crate) struct Pools {
+    pub(crate) own: Arc<Pool>,
+    pub(crate) default: Arc<Pool>,
 }
 
 impl Service {
@@ -129,70 +233,84 @@ impl Service {
     pub(crate) fn new(
         key: ServiceKey,
         config: ServiceConfig,
-        pool: Arc<Pool>,
-        serial: u64,
-        stats: Arc<Stats>,
-    ) -> Result<Self, ConfigError> {
+        masq_only: bool,
+        pools: Pools,
+        lineage: Lineage,
+    ) -> Result<Arc<Self>, ConfigError> {
         let module = Reference::take().ok_or(ConfigError::GoingAway)?;
-        Ok(Self {
+        shared(Self {
             key,
-            config: SpinLockBh::new(config, c"lvs_service", static_lock_class!()),
-            cursor: AtomicU64::new(random::u64()),
-            dests: rcu::Cell::empty(),
-            bypass: match key {
-                ServiceKey::Fwmark { family, .. } => Some(bypass(family, &stats)?),
-                ServiceKey::Address { .. } => None,
-            },
-            pool,
-            masq_only: AtomicBool::new(false),
-            stats,
-            serial,
+            version: rcu::Always::new(Draft::new(config).finish()?),
+            cursor: AtomicU64::new(lineage.cursor),
+            bypass: lineage.bypass,
+            pool: pools.own,
+            default_pool: pools.default,
+            masq_only: AtomicBool::new(masq_only),
+            stats: lineage.stats,
+            serial: lineage.serial,
             _module: module,
         })
     }
 
-    /// Changes what it is set to. Any context.
-    pub(crate) fn change(&self, config: ServiceConfig) {
-        *self.config.lock() = config;
+    /// What packets see of it. Any context.
+    #[inline]
+    pub(crate) fn version<'r>(&'r self, rcu: &'r ReadLock) -> &'r Version {
+        self.version.read(rcu)
     }
 
+    /// What it is set to. Any context.
     pub(crate) fn config(&self) -> ServiceConfig {
-        *self.config.lock()
+        self.version(&ReadLock::new()).config
     }
 
     /// The destinations, oldest first. Any context.
-    pub(crate) fn dests<'r>(&'r self, rcu: &'r ReadLock) -> &'r [Arc<Dest>] {
-        self.dests.read(rcu).map_or(&[], |all| &all.dests)
-    }
-
-    /// Who gets the next connection, which `client` opens to `virt`. Any context.
-    pub(crate) fn schedule<'r>(
+    pub(crate) fn dests<'r>(
         &'r self,
         rcu: &'r ReadLock,
+    ) -> impl DoubleEndedIterator<Item = &'r Arc<Dest>> + 'r {
+        self.version(rcu).candidates.iter().map(|one| &one.dest)
+    }
+
+    /// Whether packets of that family are of interest to it. Any context.
+    pub(crate) fn is_about(&self, family: Family, rcu: &ReadLock) -> bool {
+        let is_of = |dest: &Arc<Dest>| Family::of(&dest.real.addr) == family;
+        self.key.family() == family || self.dests(rcu).any(is_of)
+    }
+
+    /// Who gets the next connection, which `client` opens to `virt`, of those
+    /// of a version of this service. Any context.
+    pub(crate) fn schedule<'r>(
+        &self,
+        version: &'r Version,
         client: AnyEndpoint,
         virt: AnyAddr,
     ) -> Option<&'r Arc<Dest>> {
-        let Backends { dests, table } = self.dests.read(rcu)?;
-        let config = self.config();
+        let Version {
+            config,
+            candidates,
+            table,
+        } = version;
         let request = Request {
             client,
             virt,
             flags: config.flags,
         };
+        let dest = |index| candidates.get(index).map(|one: &Candidate| &one.dest);
         loop {
             let cursor = self.cursor.load(Relaxed);
-            let pick = config
-                .scheduler
-                .pick(cursor, &request, &Choice(dests), table.as_deref())?;
+            let pick =
+                config
+                    .scheduler
+                    .pick(cursor, &request, &Choice(candidates), table.as_deref())?;
             // Schedulers that hash leave it alone, and then nothing shared is written.
             if pick.cursor == cursor {
-                return dests.get(pick.index);
+                return dest(pick.index);
             }
             let taken = self
                 .cursor
                 .compare_exchange(cursor, pick.cursor, Relaxed, Relaxed);
             if taken.is_ok() {
-                return dests.get(pick.index);
+                return dest(pick.index);
             }
         }
     }
@@ -209,24 +327,20 @@ impl Service {
 
     /// The pool that its connections to servers of a family take local
     /// addresses from.
-    pub(crate) fn pool<'r>(
-        &'r self,
-        family: Family,
-        default: &'r Pool,
-        rcu: &'r ReadLock,
-    ) -> Option<&'r Pool> {
-        let (own, other) = (self.pool.count(family, rcu), default.count(family, rcu));
-        Some(match laddr::pool(own, other)? {
-            laddr::Pool::Service => &self.pool,
+    pub(crate) fn pool<'r>(&'r self, family: Family, rcu: &'r ReadLock) -> Option<&'r Pool> {
+        let (own, default) = (&self.pool, &self.default_pool);
+        let pool = laddr::pool(own.count(family, rcu), default.count(family, rcu));
+        Some(match pool? {
+            laddr::Pool::Service => own,
             laddr::Pool::Default => default,
         })
     }
 
     /// How packets reach a destination from now on.
-    pub(crate) fn method(&self, dest: &Dest, default: &Pool, rcu: &ReadLock) -> Method {
+    pub(crate) fn method(&self, dest: &Dest, rcu: &ReadLock) -> Method {
         let family = Family::of(&dest.real.addr);
         let pool = LocalAddresses {
-            some: self.pool(family, default, rcu).is_some(),
+            some: self.pool(family, rcu).is_some(),
             unwanted: self.is_masq_only(),
         };
         dest::in_effect(dest.configured(), pool, family != self.key.family())
@@ -242,48 +356,49 @@ impl Service {
         last: u64,
         rcu: &'r ReadLock,
     ) -> impl Iterator<Item = &'r Arc<Dest>> + 'r {
-        let all = self.dests(rcu).iter().rev();
+        let all = self.dests(rcu).rev();
         all.filter(move |dest| last == 0 || dest.serial() < last)
     }
 
     /// The destination at an address. Any context.
     pub(crate) fn find_dest(&self, real: AnyEndpoint) -> Option<Arc<Dest>> {
         let rcu = ReadLock::new();
-        self.dests(&rcu)
-            .iter()
-            .find(|dest| dest.real == real)
-            .cloned()
+        let mut dests = self.dests(&rcu);
+        dests.find(|dest| dest.real == real).cloned()
     }
 
-    /// A copy of the list with room for one more.
-    pub(crate) fn copy_dests(&self) -> Result<Vec<Arc<Dest>>, ConfigError> {
-        copy(&self.dests, |all| &all.dests)
-    }
-
-    /// Prepares `dests` to be the destinations. May sleep.
-    pub(crate) fn draft(&self, dests: Vec<Arc<Dest>>) -> Result<Draft, ConfigError> {
-        Draft::new(dests, self.config().scheduler)
-    }
-
-    /// Prepares to let `scheduler` see what of the destinations, or of itself,
-    /// is about to change. May sleep; one writer at a time.
-    pub(crate) fn redraft(&self, scheduler: Scheduler) -> Result<Draft, ConfigError> {
-        Draft::new(self.copy_dests()?, scheduler)
-    }
-
-    /// Makes what was prepared the destinations, as they are set to now. One
-    /// writer at a time.
-    pub(crate) fn publish(&self, draft: Draft) {
-        let Draft {
-            mut backends,
-            mut scratch,
-            scheduler,
-        } = draft;
-        let Backends { dests, table } = &mut *backends;
-        if let Some(table) = table {
-            scheduler.fill(&Choice(dests), table, &mut scratch);
+    /// What it is now, to be changed. May sleep; one writer at a time.
+    pub(crate) fn draft(&self) -> Result<Draft, ConfigError> {
+        // Memory first: a read section must not sleep.
+        let len = self.version(&ReadLock::new()).candidates.len();
+        let mut candidates =
+            Vec::with_capacity(len, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
+        let rcu = ReadLock::new();
+        let version = self.version(&rcu);
+        for Candidate {
+            dest,
+            weight,
+            last_weight,
+        } in version.candidates.iter()
+        {
+            let candidate = Candidate {
+                dest: dest.clone(),
+                weight: *weight,
+                last_weight: *last_weight,
+            };
+            candidates
+                .push_within(candidate)
+                .map_err(|_| ConfigError::NoMemory)?;
         }
-        self.dests.replace(Some(backends));
+        Ok(Draft {
+            config: version.config,
+            candidates,
+        })
+    }
+
+    /// Lets packets see another version. One writer at a time.
+    pub(crate) fn publish(&self, version: rcu::Boxed<Version>) {
+        self.version.replace(version);
     }
 }
 
@@ -301,24 +416,6 @@ fn bypass(family: Family, stats: &Arc<Stats>) -> Result<Arc<Dest>, ConfigError> 
     };
     let real = AnyEndpoint::new(addr, 0);
     Dest::new(real, config, stats.clone()).map_err(|_| ConfigError::NoMemory)
-}
-
-/// A copy of a published list, with room for one more. The caller is the only
-/// writer.
-pub(crate) fn copy<P: Send + Sync, T>(
-    cell: &rcu::Cell<P>,
-    list: impl Fn(&P) -> &Vec<Arc<T>>,
-) -> Result<Vec<Arc<T>>, ConfigError> {
-    // Memory first: a read section must not sleep.
-    let len = cell.read(&ReadLock::new()).map_or(0, |all| list(all).len());
-    let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)
-        .map_err(|_| ConfigError::NoMemory)?;
-    let rcu = ReadLock::new();
-    for item in cell.read(&rcu).map_or(&[][..], |all| list(all)) {
-        copy.push_within(item.clone())
-            .map_err(|_| ConfigError::NoMemory)?;
-    }
-    Ok(copy)
 }
 
 /// On the heap, counted. May sleep.

@@ -4,19 +4,22 @@
 
 mod addresses;
 mod dests;
+mod generation;
 mod lists;
+mod replace;
+
+pub(crate) use replace::Next;
 
 use crate::{
-    hash::Key,
     locals::Pool,
-    service::{copy, shared, Service},
+    service::{shared, Lineage, Pools, Service},
 };
 use addresses::{Addresses, Sorted};
+use generation::Generation;
 use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lists::Lists;
 use lvs_engine::{
     config::ConfigError,
-    conn::Protocol,
     service::{ServiceConfig, ServiceKey, ServiceRequest},
 };
 use lvs_kapi::{
@@ -28,15 +31,11 @@ use lvs_kapi::{
 };
 use lvs_wire::addr::{AnyEndpoint, Family};
 
-const BUCKETS: usize = 256;
-
 /// All services of a namespace.
 pub(crate) struct Services {
     lists: Mutex<Lists>,
-    key: Key,
-    buckets: Vec<rcu::Cell<Vec<Arc<Service>>>>,
-    /// For services without local addresses of their own.
-    pub(crate) default_pool: Pool,
+    /// What packets find.
+    generation: rcu::Always<Arc<Generation>>,
     /// Every address that a connection may have as its local one.
     locals: Addresses,
     /// Every address that there was a service at.
@@ -50,15 +49,18 @@ pub(crate) struct Services {
 impl Services {
     /// May sleep.
     pub(crate) fn new() -> Result<Self> {
-        let mut buckets = Vec::with_capacity(BUCKETS, Gfp::Kernel)?;
-        for _ in 0..BUCKETS {
-            buckets.push(rcu::Cell::empty(), Gfp::Kernel)?;
-        }
+        let no_memory = |_| ENOMEM;
+        let pool = Arc::new(Pool::new(random::u32(), 0), GFP_KERNEL)?;
+        let generation = Generation::new(pool).map_err(no_memory)?;
+        let generation = shared(generation).map_err(no_memory)?;
+        let published = rcu::Boxed::new(generation.clone(), Gfp::Kernel)?;
         Ok(Self {
-            lists: Mutex::new(Lists::default(), c"lvs_services", static_lock_class!())?,
-            key: Key::random(),
-            buckets,
-            default_pool: Pool::new(random::u32(), 0),
+            lists: Mutex::new(
+                Lists::new(generation),
+                c"lvs_services",
+                static_lock_class!(),
+            )?,
+            generation: rcu::Always::new(published),
             locals: Addresses::new(),
             virtuals: Addresses::new(),
             tunnels: Addresses::new(),
@@ -66,34 +68,16 @@ impl Services {
         })
     }
 
-    fn bucket(&self, key: &ServiceKey) -> Option<&rcu::Cell<Vec<Arc<Service>>>> {
-        let hash = match key {
-            ServiceKey::Address {
-                protocol,
-                addr,
-                port,
-            } => {
-                let protocol = Protocol::from_number(u8::try_from(*protocol).ok()?)?;
-                let virt = AnyEndpoint::new(*addr, *port);
-                self.key.endpoint(protocol, *addr, virt)
-            }
-            ServiceKey::Fwmark { mark, .. } => self.key.number(u64::from(*mark)),
-        };
-        // CAST: Widening.
-        self.buckets.get(hash as usize % BUCKETS)
+    /// The services now. What asks for several asks one generation. Any
+    /// context.
+    pub(crate) fn generation<'r>(&'r self, rcu: &'r ReadLock) -> &'r Generation {
+        self.generation.read(rcu)
     }
 
     /// The service that a key names. Any context.
-    pub(crate) fn at<'r>(&'r self, rcu: &'r ReadLock, key: ServiceKey) -> Option<&'r Arc<Service>> {
-        self.bucket(&key)?
-            .read(rcu)?
-            .iter()
-            .find(|service| service.key == key)
-    }
-
-    /// As [`Services::at`]. May sleep.
     pub(crate) fn find(&self, key: ServiceKey) -> Option<Arc<Service>> {
-        self.at(&ReadLock::new(), key).cloned()
+        let rcu = ReadLock::new();
+        self.generation(&rcu).at(&rcu, key).cloned()
     }
 
     fn known(&self, key: ServiceKey) -> Result<Arc<Service>, ConfigError> {
@@ -103,8 +87,7 @@ impl Services {
     /// Forgets the ways to all servers. Any context: it is also asked for with
     /// locks held that must not be waited for with ours.
     pub(crate) fn forget_routes(&self, rcu: &ReadLock) {
-        let lists = self.buckets.iter().filter_map(|bucket| bucket.read(rcu));
-        for service in lists.flat_map(|list| list.iter()) {
+        for service in self.generation(rcu).iter(rcu) {
             for dest in service.dests(rcu) {
                 dest.forget_route();
             }
@@ -118,15 +101,18 @@ impl Services {
 
     /// How many chains the table of services has.
     pub(crate) fn size(&self) -> usize {
-        self.buckets.len()
+        self.generation(&ReadLock::new()).size()
     }
 
     /// Calls `each` with the length of every chain of that table.
-    pub(crate) fn for_each_chain(&self, mut each: impl FnMut(usize)) {
-        for bucket in self.buckets.iter() {
-            let rcu = ReadLock::new();
-            each(bucket.read(&rcu).map_or(0, |services| services.len()));
-        }
+    pub(crate) fn for_each_chain(&self, each: impl FnMut(usize)) {
+        self.lists.lock().generation.for_each_chain(each);
+    }
+
+    /// How many addresses the default pool has.
+    pub(crate) fn default_locals(&self) -> usize {
+        let rcu = ReadLock::new();
+        self.generation(&rcu).default_pool.members(&rcu).len()
     }
 
     /// Calls `each` with the services from serial number `from` on, in the
@@ -150,12 +136,7 @@ impl Services {
         let key = request.key()?;
         let mut lists = self.lists.lock();
         let config = request.add(key, self.find(key).is_some())?;
-        if let ServiceKey::Address { addr, .. } = key {
-            if self.is_local(&lists, addr) {
-                return Err(ConfigError::LocalAddressIsVirtual);
-            }
-            self.virtuals.add(addr)?;
-        }
+        self.claim(key, &lists.generation.default_pool, &lists.pools)?;
         let added = self.add_checked(&mut lists, key, config, start);
         if added.is_err() {
             lists.forget_idle(key);
@@ -170,35 +151,21 @@ impl Services {
         config: ServiceConfig,
         start: impl FnOnce(Family) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        let pool = lists.pool(key)?;
-        let serial = lists.next_serial();
-        let stats = lists.stats(key)?;
-        let service = Service::new(key, config, pool, serial, stats)?;
-        let service = shared(service)?;
+        let pools = Pools {
+            own: lists.pool(key)?,
+            default: lists.generation.default_pool.clone(),
+        };
+        let lineage = Lineage::new(key, lists.next_serial(), lists.stats(key)?)?;
+        let service = Service::new(key, config, false, pools, lineage)?;
         let family = key.family();
         if !lists.has_family(family) {
             start(family)?;
         }
         let no_memory = |_| ConfigError::NoMemory;
         lists.services.reserve(Gfp::Kernel).map_err(no_memory)?;
-        self.rebuild_bucket(&service, true)?;
+        lists.generation.add(&service)?;
         // There is room, so that nothing fails once it can be found.
         let _ = lists.services.push_within(service);
-        Ok(())
-    }
-
-    /// Publishes the bucket of `service` with it or without.
-    fn rebuild_bucket(&self, service: &Arc<Service>, with: bool) -> Result<(), ConfigError> {
-        let bucket = self.bucket(&service.key).ok_or(ConfigError::Family)?;
-        let mut list = copy(bucket, |services| services)?;
-        if with {
-            list.push_within(service.clone())
-                .map_err(|_| ConfigError::NoMemory)?;
-        } else if let Some(index) = list.iter().position(|s| s.serial == service.serial) {
-            list.remove(index);
-        }
-        let list = rcu::Boxed::new(list, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
-        bucket.replace(Some(list));
         Ok(())
     }
 
@@ -210,9 +177,9 @@ impl Services {
         let current = service.as_ref().map(|service| service.config());
         let config = request.edit(key, current.as_ref())?;
         if let Some(service) = service {
-            let draft = service.redraft(config.scheduler)?;
-            service.change(config);
-            service.publish(draft);
+            let mut draft = service.draft()?;
+            draft.config = config;
+            service.publish(draft.finish()?);
         }
         Ok(())
     }
@@ -225,7 +192,7 @@ impl Services {
     }
 
     fn take_out(&self, lists: &mut Lists, service: &Arc<Service>) -> Result<(), ConfigError> {
-        self.rebuild_bucket(service, false)?;
+        lists.generation.remove(service)?;
         lists.retire_all(service);
         let place = lists
             .services
@@ -240,9 +207,7 @@ impl Services {
     /// Removes all services, without need of memory. May sleep.
     pub(crate) fn flush(&self) {
         let mut lists = self.lists.lock();
-        for bucket in self.buckets.iter() {
-            bucket.replace(None);
-        }
+        lists.generation.clear();
         let services = core::mem::replace(&mut lists.services, Vec::new());
         for service in services.iter() {
             lists.retire_all(service);
@@ -270,6 +235,8 @@ impl Services {
         key: ServiceKey,
         masq_only: bool,
     ) -> Result<(), ConfigError> {
+        // The service of the generation that stays.
+        let _lists = self.lists.lock();
         self.known(key)?.set_masq_only(masq_only);
         Ok(())
     }
@@ -281,7 +248,7 @@ impl Services {
         let only = key.map(|key| self.known(key)).transpose()?;
         match key {
             None => {
-                self.default_pool.zero();
+                lists.generation.default_pool.zero();
                 lists.pools.iter().for_each(|(_, pool)| pool.zero());
             }
             Some(_) => only.iter().for_each(|service| service.pool.zero()),
@@ -308,7 +275,7 @@ impl Services {
         lists
             .removed
             .retain(|(_, dest)| dest.conns() != (0, 0) || dest.persistent() != 0);
-        self.default_pool.tidy();
+        lists.generation.default_pool.tidy();
         lists.pools.retain(|(key, pool)| {
             pool.tidy();
             !pool.is_idle(&ReadLock::new()) || self.find(*key).is_some()

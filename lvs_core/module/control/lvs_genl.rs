@@ -7,18 +7,25 @@
 //! owns the network namespace. Attributes are checked strictly.
 
 use super::{
-    lvs_reply, parse,
-    refuse::{no_state, refusal},
+    lvs_reply,
+    parse::{self, Rule},
+    refuse::{no_state, refusal, Refused},
 };
-use crate::ns::{Ns, NS};
+use crate::{
+    ns::{Ns, NS},
+    services::Next,
+};
 use kernel::{prelude::*, sync::Arc};
-use lvs_engine::{config::ConfigError, service::ServiceKey};
+use lvs_engine::{
+    config::ConfigError,
+    service::{ServiceKey, ServiceRequest},
+};
 use lvs_kapi::{
     cursor::Cursor,
     errno::eopnotsupp,
     genl::{Does, Dump, Halt, Handler, Op, Policy, Refusal, Request, Right, Strictness},
 };
-use lvs_wire::netlink::lvs::{self, cmd, svc_flags};
+use lvs_wire::netlink::lvs::{self, attr, cmd, svc_flags};
 
 pub(super) struct Lvs;
 
@@ -46,6 +53,7 @@ impl Handler for Lvs {
         Policy::NONE,
         Policy::NONE,
         Policy::NEST,
+        Policy::NEST,
     ];
 
     const OPS: &'static [Op] = &[
@@ -59,6 +67,7 @@ impl Handler for Lvs {
         op(cmd::GET_CONN, Does::Dump, Right::Anyone),
         op(cmd::GET_DROPS, Does::Do, Right::Anyone),
         op(cmd::GET_EVENTS, Does::Do, Right::Anyone),
+        op(cmd::REPLACE, Does::Do, Right::NamespaceAdmin),
     ];
 
     fn doit(request: &Request<'_>) -> Result<(), Refusal> {
@@ -77,6 +86,7 @@ impl Handler for Lvs {
             }
             cmd::GET_DROPS => request.reply(cmd::GET_DROPS, |out| lvs_reply::drops(ns, out)),
             cmd::GET_EVENTS => request.reply(cmd::GET_EVENTS, |out| lvs_reply::events(ns, out)),
+            cmd::REPLACE => replace(ns, request),
             _ => Err(eopnotsupp().into()),
         }
     }
@@ -122,11 +132,43 @@ fn set_service(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
     let (service, flags) =
         parse::lvs_service(request)?.ok_or(refusal(ConfigError::ServiceMissing))?;
     let flags = flags.ok_or(Refusal::new(EINVAL, c"The request has no flags to set."))?;
+    let masq_only = masq_only(flags)?;
+    let key = service.key().map_err(refusal)?;
+    ns.services.set_masq_only(key, masq_only).map_err(refusal)
+}
+
+/// What a service's flags say.
+fn masq_only(flags: u32) -> Result<bool, Refusal> {
     if flags & !svc_flags::ALL != 0 {
         return Err(Refusal::new(EINVAL, c"A service has no such flag."));
     }
-    let key = service.key().map_err(refusal)?;
-    ns.services
-        .set_masq_only(key, flags & svc_flags::MASQ_ONLY != 0)
-        .map_err(refusal)
+    Ok(flags & svc_flags::MASQ_ONLY != 0)
+}
+
+/// Lets the rules of a request take the place of all that there is. Without
+/// any rule, nothing is left.
+fn replace(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
+    let replaced = Ns::replace(ns, request.net(), |next| {
+        for attr in request.each(attr::RULE) {
+            let added = parse::lvs_rule(request, attr).and_then(|rule| add(next, &rule));
+            added.map_err(|refusal| Refused(request.about(attr, refusal)))?;
+        }
+        Ok(())
+    });
+    replaced.map_err(|Refused(refusal)| refusal)
+}
+
+fn add(next: &mut Next<'_>, rule: &Rule<'_>) -> Result<(), Refusal> {
+    match rule {
+        Rule::Service(service, flags) => {
+            let masq_only = masq_only(flags.unwrap_or(0))?;
+            next.add_service(service, masq_only)
+        }
+        Rule::Dest(service, dest) => service.key().and_then(|key| next.add_dest(key, dest)),
+        Rule::Local(owner, local) => {
+            let owner = owner.as_ref().map(ServiceRequest::key).transpose();
+            owner.and_then(|owner| next.add_local(owner, local.config()?))
+        }
+    }
+    .map_err(refusal)
 }

@@ -59,7 +59,7 @@ fn addr(out: &mut Writer<'_>, number: u16, addr: IpAddr) -> Result {
 /// Numbers of the namespace.
 pub(super) fn info(ns: &Ns, out: &mut Writer<'_>) -> Result {
     let conns = ns.conns().map_or(0, Conns::len);
-    let locals = ns.services.default_pool.members(&ReadLock::new()).len();
+    let locals = ns.services.default_locals();
     out.nest(attr::INFO, |out| {
         out.string(info::VERSION, VERSION)?;
         out.u32(info::CONN_TAB_SIZE, count(table_size(ns)))?;
@@ -156,7 +156,7 @@ pub(super) fn dests(
     let rcu = ReadLock::new();
     let Cursor([last, ..]) = cursor;
     for each in service.dests_behind(*last, &rcu) {
-        let method = service.method(each, &ns.services.default_pool, &rcu);
+        let method = service.method(each, &rcu);
         out.message(cmd::GET_DEST, |out| dest(each, method, out))?;
         *last = behind(*last, each);
     }

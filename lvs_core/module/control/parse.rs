@@ -11,7 +11,7 @@ use lvs_engine::{
     laddr::LocalRequest,
     service::ServiceRequest, //
 };
-use lvs_kapi::genl::{Attrs, Policy, Refusal, Request, Strictness};
+use lvs_kapi::genl::{Attr, Attrs, Policy, Refusal, Request, Strictness};
 use lvs_wire::{
     addr::AnyAddr,
     netlink::{ipvs, lvs},
@@ -30,7 +30,26 @@ pub(super) fn nest<'a>(
     strictness: Strictness,
     missing: ConfigError,
 ) -> Result<Attrs<'a>, Refusal> {
-    let nest = request.attrs().get(number).ok_or(refusal(missing))?;
+    nest_of(
+        request,
+        request.attrs(),
+        number,
+        policy,
+        strictness,
+        missing,
+    )
+}
+
+/// As [`nest`], of the nest `number` among `attrs`.
+fn nest_of<'a>(
+    request: &Request<'a>,
+    attrs: &Attrs<'a>,
+    number: u16,
+    policy: &'static [Policy],
+    strictness: Strictness,
+    missing: ConfigError,
+) -> Result<Attrs<'a>, Refusal> {
+    let nest = attrs.get(number).ok_or(refusal(missing))?;
     request
         .nest(nest, policy, strictness)
         .map_err(|_| EINVAL.into())
@@ -55,7 +74,6 @@ static IPVS_SERVICE: [Policy; 13] = [
 
 /// The service that a request of the family `IPVS` is about.
 pub(super) fn ipvs_service<'a>(request: &Request<'a>) -> Result<ServiceRequest<'a>, Refusal> {
-    use ipvs::svc;
     let attrs = nest(
         request,
         ipvs::attr::SERVICE,
@@ -63,7 +81,13 @@ pub(super) fn ipvs_service<'a>(request: &Request<'a>) -> Result<ServiceRequest<'
         Strictness::Lenient,
         ConfigError::ServiceMissing,
     )?;
-    Ok(ServiceRequest {
+    Ok(service(&attrs))
+}
+
+/// A service with all that the family `IPVS` says of one.
+fn service<'a>(attrs: &Attrs<'a>) -> ServiceRequest<'a> {
+    use ipvs::svc;
+    ServiceRequest {
         af: attrs.u16(svc::AF),
         protocol: attrs.u16(svc::PROTOCOL),
         addr: attrs.bytes(svc::ADDR),
@@ -74,7 +98,7 @@ pub(super) fn ipvs_service<'a>(request: &Request<'a>) -> Result<ServiceRequest<'
         timeout: attrs.u32(svc::TIMEOUT),
         netmask: attrs.be32(svc::NETMASK),
         pe: text(attrs.string(svc::PE_NAME)),
-    })
+    }
 }
 
 /// A name; one that is no UTF-8 is nobody's.
@@ -157,7 +181,6 @@ static IPVS_DEST: [Policy; 16] = [
 
 /// The destination that a request of the family `IPVS` is about.
 pub(super) fn ipvs_dest<'a>(request: &Request<'a>) -> Result<DestRequest<'a>, Refusal> {
-    use ipvs::dest;
     let attrs = nest(
         request,
         ipvs::attr::DEST,
@@ -165,7 +188,13 @@ pub(super) fn ipvs_dest<'a>(request: &Request<'a>) -> Result<DestRequest<'a>, Re
         Strictness::Lenient,
         ConfigError::DestMissing,
     )?;
-    Ok(DestRequest {
+    Ok(dest(&attrs))
+}
+
+/// A destination with all that the family `IPVS` says of one.
+fn dest<'a>(attrs: &Attrs<'a>) -> DestRequest<'a> {
+    use ipvs::dest;
+    DestRequest {
         addr: attrs.bytes(dest::ADDR),
         port: attrs.be16(dest::PORT),
         af: attrs.u16(dest::ADDR_FAMILY),
@@ -176,7 +205,7 @@ pub(super) fn ipvs_dest<'a>(request: &Request<'a>) -> Result<DestRequest<'a>, Re
         tunnel_type: attrs.u8(dest::TUN_TYPE),
         tunnel_port: attrs.be16(dest::TUN_PORT),
         tunnel_flags: attrs.u16(dest::TUN_FLAGS),
-    })
+    }
 }
 
 /// What attributes of a sync daemon the family `IPVS` lets through.
@@ -216,7 +245,6 @@ static LVS_LOCAL: [Policy; 9] = [
 
 /// The local address that a request is about.
 pub(super) fn lvs_local<'a>(request: &Request<'a>) -> Result<LocalRequest<'a>, Refusal> {
-    use lvs::laddr;
     let attrs = nest(
         request,
         lvs::attr::LADDR,
@@ -224,11 +252,66 @@ pub(super) fn lvs_local<'a>(request: &Request<'a>) -> Result<LocalRequest<'a>, R
         Strictness::Strict,
         ConfigError::LocalAddressMissing,
     )?;
-    Ok(LocalRequest {
+    Ok(local(&attrs))
+}
+
+fn local<'a>(attrs: &Attrs<'a>) -> LocalRequest<'a> {
+    use lvs::laddr;
+    LocalRequest {
         af: attrs.u16(laddr::AF),
         addr: attrs.bytes(laddr::ADDR),
         flags: attrs.u32(laddr::FLAGS),
-    })
+    }
+}
+
+/// What attributes a rule may have.
+static LVS_RULE: [Policy; 5] = [
+    Policy::NONE,
+    Policy::NEST,
+    Policy::NEST,
+    Policy::NEST,
+    Policy::U32,
+];
+
+/// What a rule adds to a set.
+pub(super) enum Rule<'a> {
+    /// A service, and its flags.
+    Service(ServiceRequest<'a>, Option<u32>),
+    /// A destination, to the service that is named.
+    Dest(ServiceRequest<'a>, DestRequest<'a>),
+    /// A local address, to that of a service, if one is named, or the default
+    /// pool.
+    Local(Option<ServiceRequest<'a>>, LocalRequest<'a>),
+}
+
+/// The rule that an attribute is.
+pub(super) fn lvs_rule<'a>(request: &Request<'a>, rule: Attr<'a>) -> Result<Rule<'a>, Refusal> {
+    use lvs::rule::{DEST, FLAGS, LADDR, SERVICE};
+    let strict = Strictness::Strict;
+    let rule = request
+        .nest(rule, &LVS_RULE, strict)
+        .map_err(|_| Refusal::from(EINVAL))?;
+    let of = |number, policy, missing| nest_of(request, &rule, number, policy, strict, missing);
+    let named = || {
+        let attrs = of(SERVICE, &IPVS_SERVICE, ConfigError::ServiceMissing);
+        attrs.map(|attrs| service(&attrs))
+    };
+    match (rule.has(DEST), rule.has(LADDR), rule.u32(FLAGS)) {
+        (false, false, flags) => Ok(Rule::Service(named()?, flags)),
+        (true, false, None) => {
+            let attrs = of(DEST, &IPVS_DEST, ConfigError::DestMissing)?;
+            Ok(Rule::Dest(named()?, dest(&attrs)))
+        }
+        (false, true, None) => {
+            let attrs = of(LADDR, &LVS_LOCAL, ConfigError::LocalAddressMissing)?;
+            let owner = rule.has(SERVICE).then(named).transpose()?;
+            Ok(Rule::Local(owner, local(&attrs)))
+        }
+        _ => Err(Refusal::new(
+            EINVAL,
+            c"A rule adds a service with its flags, a destination, or a local address: one of them.",
+        )),
+    }
 }
 
 /// What attributes of a connection a filter may have.

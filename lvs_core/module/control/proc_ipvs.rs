@@ -67,8 +67,8 @@ impl Rows for Services {
             *next = each.serial.wrapping_add(1);
             service(each, out);
             let rcu = ReadLock::new();
-            for dest in each.dests(&rcu).iter().rev() {
-                let method = each.method(dest, &ns.services.default_pool, &rcu);
+            for dest in each.dests(&rcu).rev() {
+                let method = each.method(dest, &rcu);
                 row(dest, method, out);
             }
             true

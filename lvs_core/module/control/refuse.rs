@@ -16,6 +16,15 @@ pub(super) fn refusal(error: ConfigError) -> Refusal {
     Refusal::new(number(error.errno()), text(error))
 }
 
+/// A refusal, of the engine or of this layer, before it is sent.
+pub(super) struct Refused(pub(super) Refusal);
+
+impl From<ConfigError> for Refused {
+    fn from(error: ConfigError) -> Self {
+        Self(refusal(error))
+    }
+}
+
 /// As [`refusal`], for what cannot be done yet.
 pub(super) fn unsupported(what: Unsupported) -> Refusal {
     refusal(ConfigError::Unsupported(what))

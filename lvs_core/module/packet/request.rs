@@ -74,8 +74,9 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
     let Some(conns) = cx.ns.conns() else {
         return Verdict::Accept(job.packet);
     };
-    let config = service.config();
-    let chosen = match choose(cx, conns, service, &config, head) {
+    let version = service.version(cx.rcu);
+    let config = &version.config;
+    let chosen = match choose(cx, conns, service, version, head) {
         Ok(chosen) => chosen,
         Err(reason) => {
             if reason == DropReason::NoDestination {
@@ -88,9 +89,9 @@ pub(super) fn packet<A: Family>(mut job: Job<'_, A>) -> Verdict {
         }
     };
     if chosen.is_translated_to_v4() {
-        open(A::to_v4(conns), job, service, &config, chosen)
+        open(A::to_v4(conns), job, service, config, chosen)
     } else {
-        open(A::flows(conns), job, service, &config, chosen)
+        open(A::flows(conns), job, service, config, chosen)
     }
 }
 
@@ -153,13 +154,13 @@ pub(super) fn overheard<'r, A: Family>(
 ) -> Option<Ref<'r, Connection<A>>> {
     let service = wanted(cx, head, mark).filter(|_| head.source.addr.is_host())?;
     let conns = cx.ns.conns()?;
-    let config = service.config();
-    let chosen = choose(cx, conns, service, &config, head).ok()?;
+    let version = service.version(cx.rcu);
+    let chosen = choose(cx, conns, service, version, head).ok()?;
     // A server has never heard of a local port that is new, and nothing is to be
     // said of one packet alone.
     if chosen.method == Method::Fullnat
         || chosen.is_translated_to_v4()
-        || config.is_one_packet(head.protocol)
+        || version.config.is_one_packet(head.protocol)
     {
         return None;
     }
@@ -181,7 +182,7 @@ fn count<C: Family, S: Family>(ns: &Ns, entry: &Connection<C, S>) {
 /// The service that a packet is for: by its mark, by its address and port, as
 /// FTP's data, or by its address alone.
 fn wanted<'a, A: Family>(cx: Context<'a>, head: &Head<A>, mark: u32) -> Option<&'a Arc<Service>> {
-    let services = &cx.ns.services;
+    let services = cx.ns.services.generation(cx.rcu);
     let by_address = |port| ServiceKey::Address {
         protocol: u16::from(head.protocol.number()),
         addr: head.destination.addr.into(),

@@ -3,12 +3,9 @@
 //! The local addresses of services and of the namespace.
 
 use super::{lists::Lists, Services};
-use crate::{locals::Pool, service::Service, shown::Shown};
-use core::{
-    cmp::Ordering,
-    net::{Ipv4Addr, Ipv6Addr},
-};
-use kernel::prelude::*;
+use crate::{locals::Pool, order, service::Service, shown::Shown};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     config::ConfigError,
     conn::{Method, Protocol},
@@ -32,15 +29,12 @@ impl Services {
     ) -> Result<(), ConfigError> {
         let mut lists = self.lists.lock();
         let pool = match key {
-            Some(key) => lists.known_pool(key).map(|pool| &**pool),
-            None => Some(&self.default_pool),
+            Some(key) => lists.known_pool(key),
+            None => Some(lists.generation.default_pool.clone()),
         };
         let exists = pool.is_some_and(|pool| pool.has(local.addr));
-        laddr::check(local.addr, key.as_ref(), exists)?;
-        let mut services = lists.services.iter();
-        if services.any(|s| laddr::conflicts(local.addr, &s.key)) {
-            return Err(ConfigError::LocalAddressIsVirtual);
-        }
+        let services = lists.services.iter().map(|service| &service.key);
+        self.check_local(key.as_ref(), local, exists, services)?;
         let added = self.add_to_pool(&mut lists, key, local);
         if let (Err(_), Some(key)) = (&added, key) {
             lists.forget_idle(key);
@@ -54,16 +48,33 @@ impl Services {
         key: Option<ServiceKey>,
         local: LocalConfig,
     ) -> Result<(), ConfigError> {
-        let pool = key.map(|key| lists.pool(key)).transpose()?;
-        let pool = pool.as_deref().unwrap_or(&self.default_pool);
+        let pool = match key {
+            Some(key) => lists.pool(key)?,
+            None => lists.generation.default_pool.clone(),
+        };
         self.locals.add(local.addr)?;
         let first = pool.is_empty(&ReadLock::new());
         pool.add(local.addr, local.dedicated)
             .map_err(|_| ConfigError::NoMemory)?;
-        match key {
-            _ if !first => {}
-            None => pr_info!("NAT servers of services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps a service NAT\n"),
-            Some(key) => pr_info!("NAT servers of {} are FULLNAT from now on, by local addresses of its own; --masq-only keeps it NAT\n", Shown(key)),
+        if first {
+            announce(key);
+        }
+        Ok(())
+    }
+
+    /// Whether there may be a local address beside those `services`.
+    pub(super) fn check_local<'a>(
+        &self,
+        key: Option<&ServiceKey>,
+        local: LocalConfig,
+        exists: bool,
+        mut services: impl Iterator<Item = &'a ServiceKey>,
+    ) -> Result<(), ConfigError> {
+        laddr::check(local.addr, key, exists)?;
+        // Few local addresses ever were virtual ones.
+        let was = self.virtuals.has_any(&ReadLock::new(), local.addr);
+        if was && services.any(|key| laddr::conflicts(local.addr, key)) {
+            return Err(ConfigError::LocalAddressIsVirtual);
         }
         Ok(())
     }
@@ -99,16 +110,16 @@ impl Services {
                 } => asked == u16::from(protocol.number()),
                 ServiceKey::Fwmark { .. } => true,
             };
-            asks && service.dests(rcu).iter().any(|dest| {
-                dest.real == server && service.method(dest, &self.default_pool, rcu) == Method::Nat
-            })
+            asks && service
+                .dests(rcu)
+                .any(|dest| dest.real == server && service.method(dest, rcu) == Method::Nat)
         };
         // The walk is only for who was one once.
         self.nat_servers.has(rcu, server)
-            && self.buckets.iter().any(|bucket| {
-                let services = bucket.read(rcu);
-                services.is_some_and(|services| services.iter().any(|service| is_one(service)))
-            })
+            && self
+                .generation(rcu)
+                .iter(rcu)
+                .any(|service| is_one(service))
     }
 
     /// Removes a local address; its connections go on. May sleep.
@@ -122,7 +133,7 @@ impl Services {
             Some(key) => lists
                 .known_pool(key)
                 .ok_or(ConfigError::LocalAddressUnknown)?,
-            None => &self.default_pool,
+            None => lists.generation.default_pool.clone(),
         };
         pool.remove(addr).map_err(|error| {
             if error == ENOENT {
@@ -137,24 +148,31 @@ impl Services {
         Ok(())
     }
 
-    /// Whether `addr` is a local address: of a service's pool, or of the
-    /// default one.
-    pub(super) fn is_local(&self, lists: &Lists, addr: AnyAddr) -> bool {
-        let rcu = ReadLock::new();
-        // Few addresses ever were one.
-        let was = match addr {
-            AnyAddr::V4(addr) => self.locals.has(&rcu, addr),
-            AnyAddr::V6(addr) => self.locals.has(&rcu, addr),
+    /// Checks that no service is to be at a local address that `default` or
+    /// one of the pools has, and remembers the services' address.
+    pub(super) fn claim(
+        &self,
+        key: ServiceKey,
+        default: &Pool,
+        pools: &[(ServiceKey, Arc<Pool>)],
+    ) -> Result<(), ConfigError> {
+        let ServiceKey::Address { addr, .. } = key else {
+            return Ok(());
         };
-        let mut pools = lists.pools.iter();
-        was && (self.default_pool.has(addr) || pools.any(|(_, pool)| pool.has(addr)))
+        // Few virtual addresses ever were local ones.
+        let was = self.locals.has_any(&ReadLock::new(), addr);
+        let has = |pool: &Pool| pool.has(addr);
+        if was && (has(default) || pools.iter().any(|(_, pool)| has(pool))) {
+            return Err(ConfigError::LocalAddressIsVirtual);
+        }
+        self.virtuals.add(addr)
     }
 
     /// Calls `each` with every pool and the key that it belongs to (`None`:
     /// the default one). `each` may sleep.
     pub(crate) fn for_each_pool(&self, mut each: impl FnMut(Option<ServiceKey>, &Pool)) {
         let lists = self.lists.lock();
-        each(None, &self.default_pool);
+        each(None, &lists.generation.default_pool);
         for (key, pool) in lists.pools.iter() {
             each(Some(*key), pool);
         }
@@ -184,6 +202,14 @@ impl Addresses {
         }
     }
 
+    /// As [`Addresses::has`].
+    fn has_any(&self, rcu: &ReadLock, addr: AnyAddr) -> bool {
+        match addr {
+            AnyAddr::V4(addr) => self.v4.has(rcu, addr),
+            AnyAddr::V6(addr) => self.v6.has(rcu, addr),
+        }
+    }
+
     /// One writer at a time. May sleep.
     pub(super) fn add(&self, addr: AnyAddr) -> Result<(), ConfigError> {
         match addr {
@@ -207,19 +233,21 @@ impl<T: Ord + Copy + Send + Sync + 'static> Sorted<T> {
 
     #[inline]
     fn has(&self, rcu: &ReadLock, one: T) -> bool {
-        place(self.all(rcu), one).is_ok()
+        order::place(self.all(rcu), |other| other.cmp(&one)).is_ok()
     }
 
     /// One writer at a time. May sleep.
     pub(super) fn add(&self, one: T) -> Result<(), ConfigError> {
+        if self.has(&ReadLock::new(), one) {
+            return Ok(());
+        }
         let no_memory = |_| ConfigError::NoMemory;
         let len = self.all(&ReadLock::new()).len();
         let mut more = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel).map_err(no_memory)?;
         let rcu = ReadLock::new();
-        let Err(place) = place(self.all(&rcu), one) else {
-            return Ok(());
-        };
-        let (below, above) = self.all(&rcu).split_at_checked(place).unwrap_or_default();
+        let all = self.all(&rcu);
+        let (Ok(place) | Err(place)) = order::place(all, |other| other.cmp(&one));
+        let (below, above) = all.split_at_checked(place).unwrap_or_default();
         for part in [below, &[one], above] {
             for each in part {
                 more.push_within(*each).map_err(|_| ConfigError::NoMemory)?;
@@ -232,18 +260,10 @@ impl<T: Ord + Copy + Send + Sync + 'static> Sorted<T> {
     }
 }
 
-/// Where `one` is in a sorted list, or else where it would be. The library's
-/// search has overflow checks, which would be calls to the panic handler.
-#[inline]
-fn place<T: Ord>(list: &[T], one: T) -> Result<usize, usize> {
-    let (mut from, mut to) = (0, list.len());
-    while from < to {
-        let middle = from.wrapping_add(to.wrapping_sub(from) >> 1);
-        match list.get(middle).map(|found| found.cmp(&one)) {
-            Some(Ordering::Equal) => return Ok(middle),
-            Some(Ordering::Less) => from = middle.wrapping_add(1),
-            Some(Ordering::Greater) | None => to = middle,
-        }
+/// The log's line about a pool that has its first address.
+pub(super) fn announce(owner: Option<ServiceKey>) {
+    match owner {
+        None => pr_info!("NAT servers of services without local addresses of their own are FULLNAT from now on, by the default pool; --masq-only keeps a service NAT\n"),
+        Some(key) => pr_info!("NAT servers of {} are FULLNAT from now on, by local addresses of its own; --masq-only keeps it NAT\n", Shown(key)),
     }
-    Err(from)
 }

@@ -29,11 +29,43 @@ impl Services {
     ) -> Result<(), ConfigError> {
         let mut lists = self.lists.lock();
         let service = self.known(key)?;
-        let named = request.full_key(key.family())?;
-        let existing = service.find_dest(named);
-        let config = request.add(named, existing.is_some())?;
+        let mut draft = service.draft()?;
+        let (named, config) = self.new_dest(net, key, request, |named| draft.has(named))?;
         let family = Family::of(&named.addr);
-        if !route::has_family(net, family) {
+        if !lists.has_family(family) {
+            start(family)?;
+        }
+        let former = lists.removed(key, named);
+        let serial = lists.next_serial();
+        let dest = match &former {
+            Some(dest) => dest.clone(),
+            None => Dest::new(named, config, service.stats.clone())
+                .map_err(|_| ConfigError::NoMemory)?,
+        };
+        dest.set_serial(serial);
+        draft.add(dest, config.weight)?;
+        let version = draft.finish()?;
+        if let Some(dest) = former {
+            lists.revive(&dest);
+            dest.change(config);
+            dest.set_available(true);
+        }
+        service.publish(version);
+        Ok(())
+    }
+
+    /// Checks a request to add a destination to the service `key`, and
+    /// remembers its address. `exists` says whether one is there. May sleep.
+    pub(super) fn new_dest(
+        &self,
+        net: &Net,
+        key: ServiceKey,
+        request: &DestRequest<'_>,
+        exists: impl FnOnce(AnyEndpoint) -> bool,
+    ) -> Result<(AnyEndpoint, DestConfig), ConfigError> {
+        let named = request.full_key(key.family())?;
+        let config = request.add(named, exists(named))?;
+        if !route::has_family(net, Family::of(&named.addr)) {
             return Err(ConfigError::Ipv6Off);
         }
         let is_unicast = match named.addr {
@@ -45,27 +77,7 @@ impl Services {
         }
         has_way(net, named, config.method)?;
         self.note(named, &config)?;
-        if !lists.has_family(family) {
-            start(family)?;
-        }
-        let mut dests = service.copy_dests()?;
-        let former = lists.removed(key, named);
-        let serial = lists.next_serial();
-        let dest = match &former {
-            Some(dest) => dest.clone(),
-            None => Dest::new(named, config, service.stats.clone())
-                .map_err(|_| ConfigError::NoMemory)?,
-        };
-        dest.set_serial(serial);
-        dests.push_within(dest).map_err(|_| ConfigError::NoMemory)?;
-        let draft = service.draft(dests)?;
-        if let Some(dest) = former {
-            lists.revive(&dest);
-            dest.change(config);
-            dest.set_available(true);
-        }
-        service.publish(draft);
-        Ok(())
+        Ok((named, config))
     }
 
     /// Remembers servers that packets may come from which are about the
@@ -97,9 +109,11 @@ impl Services {
         }
         self.note(named, &config)?;
         if let Some(dest) = dest {
-            let draft = service.redraft(service.config().scheduler)?;
+            let mut draft = service.draft()?;
+            draft.weigh(named, config.weight);
+            let version = draft.finish()?;
             dest.change(config);
-            service.publish(draft);
+            service.publish(version);
         }
         Ok(())
     }
@@ -114,11 +128,9 @@ impl Services {
         let service = self.known(key)?;
         let named = request.key(key.family())?;
         let dest = service.find_dest(named).ok_or(ConfigError::DestUnknown)?;
-        let mut dests = service.copy_dests()?;
-        if let Some(index) = dests.iter().position(|dest| dest.real == named) {
-            dests.remove(index);
-        }
-        service.publish(service.draft(dests)?);
+        let mut draft = service.draft()?;
+        draft.remove(named);
+        service.publish(draft.finish()?);
         lists.retire(key, &dest);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 //! What is written of services: one writer at a time has it.
 
+use super::generation::Generation;
 use crate::{
     dests::Dest,
     locals::Pool,
@@ -14,8 +15,9 @@ use lvs_kapi::{gfp::Gfp, random, rcu::ReadLock, vec::Vec};
 use lvs_wire::addr::{AnyEndpoint, Family};
 
 /// What the mutex guards: all that is written, in the order of listings.
-#[derive(Default)]
 pub(super) struct Lists {
+    /// What packets find.
+    pub(super) generation: Arc<Generation>,
     pub(super) services: Vec<Arc<Service>>,
     /// The pools of services' keys, also of services that are not there.
     pub(super) pools: Vec<(ServiceKey, Arc<Pool>)>,
@@ -26,6 +28,17 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    /// Nothing yet; `generation` has no services.
+    pub(super) fn new(generation: Arc<Generation>) -> Self {
+        Self {
+            generation,
+            services: Vec::new(),
+            pools: Vec::new(),
+            removed: Vec::new(),
+            serial: 0,
+        }
+    }
+
     /// What tells a listing that takes several calls how far it has got: the
     /// number of what is made next, from 1 on.
     pub(super) fn next_serial(&mut self) -> u64 {
@@ -37,23 +50,24 @@ impl Lists {
     /// it, or one with servers of it.
     pub(super) fn has_family(&self, family: Family) -> bool {
         let rcu = ReadLock::new();
-        let is_of = |dest: &Arc<Dest>| Family::of(&dest.real.addr) == family;
-        self.services
-            .iter()
-            .any(|s| s.key.family() == family || s.dests(&rcu).iter().any(is_of))
+        let mut services = self.services.iter();
+        services.any(|service| service.is_about(family, &rcu))
     }
 
     /// The pool that belongs to a key, if there is one.
-    pub(super) fn known_pool(&self, key: ServiceKey) -> Option<&Arc<Pool>> {
+    pub(super) fn known_pool(&self, key: ServiceKey) -> Option<Arc<Pool>> {
+        if let Some(service) = self.generation.find(key) {
+            return Some(service.pool.clone());
+        }
         let found = self.pools.iter().find(|(known, _)| *known == key);
-        found.map(|(_, pool)| pool)
+        found.map(|(_, pool)| pool.clone())
     }
 
     /// The pool that belongs to a key. If what it is for fails, it is to be
     /// forgotten ([`Lists::forget_idle`]).
     pub(super) fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
         if let Some(pool) = self.known_pool(key) {
-            return Ok(pool.clone());
+            return Ok(pool);
         }
         let pool = shared(Pool::new(random::u32(), self.next_serial()))?;
         self.pools
@@ -102,6 +116,19 @@ impl Lists {
         let rcu = ReadLock::new();
         for dest in service.dests(&rcu) {
             self.retire(service.key, dest);
+        }
+    }
+
+    /// A service made way for another set: its destinations are removed, but
+    /// for those that serve it there.
+    pub(super) fn retire_but_heirs(&mut self, service: &Service) {
+        let heir = self.generation.find(service.key);
+        let rcu = ReadLock::new();
+        for dest in service.dests(&rcu) {
+            let stays = heir.as_ref().and_then(|heir| heir.find_dest(dest.real));
+            if !stays.is_some_and(|stays| Arc::ptr_eq(&stays, dest)) {
+                self.retire(service.key, dest);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     conns::Conns,
     dests::Dest,
     family::Family,
-    service::Service,
+    service::{Service, Version},
     templates::{Control, Subject, Templates},
 };
 use kernel::sync::Arc;
@@ -45,13 +45,15 @@ pub(super) fn choose<'r, A: Family>(
     cx: Context<'r>,
     conns: &'r Conns,
     service: &'r Service,
-    config: &ServiceConfig,
+    version: &'r Version,
     head: &Head<A>,
 ) -> Result<Chosen<'r>, DropReason> {
+    let config = &version.config;
     if conns.len() >= cx.ns.settings.conn_max() {
         return Err(DropReason::TooManyConnections);
     }
-    let schedule = || service.schedule(cx.rcu, head.source.any(), head.destination.addr.into());
+    let (client, virt) = (head.source.any(), head.destination.addr.into());
+    let schedule = || service.schedule(version, client, virt);
     let asked = head.destination.port;
     let found = if config.is_persistent() {
         persistent(cx, &conns.templates, service, config, head, schedule)?
@@ -75,7 +77,7 @@ pub(super) fn choose<'r, A: Family>(
         dest,
         control,
         port,
-        method: service.method(dest, &cx.ns.services.default_pool, cx.rcu),
+        method: service.method(dest, cx.rcu),
     })
 }
 

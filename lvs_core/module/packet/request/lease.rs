@@ -75,9 +75,8 @@ fn lease<'r, C: Family, S: Family>(
     real: Endpoint<S>,
     protocol: Protocol,
 ) -> Result<(&'r Arc<Local>, S, Lease), DropReason> {
-    let pool = service
-        .pool(S::FAMILY, &cx.ns.services.default_pool, cx.rcu)
-        .ok_or(DropReason::NoLocalAddress)?;
+    let pool = service.pool(S::FAMILY, cx.rcu);
+    let pool = pool.ok_or(DropReason::NoLocalAddress)?;
     let host_ranges = cx.ns.settings.ports();
     let mut oldest = None;
     for local in pool.in_turn(S::FAMILY, cx.rcu) {

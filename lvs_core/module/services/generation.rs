@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The services that packets find, all of them at one moment.
+//!
+//! A change of one service is made within its generation. A whole set that
+//! takes the place of another is a generation of its own ([`super::replace`]):
+//! a packet finds all of the one or all of the other.
+
+use crate::{hash::Key, locals::Pool, service::Service};
+use kernel::sync::Arc;
+use lvs_engine::{config::ConfigError, conn::Protocol, service::ServiceKey};
+use lvs_kapi::{
+    gfp::Gfp,
+    rcu::{self, ReadLock},
+    vec::Vec,
+};
+use lvs_wire::addr::AnyEndpoint;
+
+const BUCKETS: usize = 256;
+
+/// The services by key, and the pool for those without addresses of their own.
+pub(crate) struct Generation {
+    key: Key,
+    buckets: Vec<rcu::Cell<Vec<Arc<Service>>>>,
+    pub(super) default_pool: Arc<Pool>,
+}
+
+impl Generation {
+    /// Without services as yet. May sleep.
+    pub(super) fn new(default_pool: Arc<Pool>) -> Result<Self, ConfigError> {
+        let no_memory = |_| ConfigError::NoMemory;
+        let mut buckets = Vec::with_capacity(BUCKETS, Gfp::Kernel).map_err(no_memory)?;
+        for _ in 0..BUCKETS {
+            buckets
+                .push(rcu::Cell::empty(), Gfp::Kernel)
+                .map_err(no_memory)?;
+        }
+        Ok(Self {
+            key: Key::random(),
+            buckets,
+            default_pool,
+        })
+    }
+
+    fn bucket(&self, key: &ServiceKey) -> Option<&rcu::Cell<Vec<Arc<Service>>>> {
+        let hash = match key {
+            ServiceKey::Address {
+                protocol,
+                addr,
+                port,
+            } => {
+                let protocol = Protocol::from_number(u8::try_from(*protocol).ok()?)?;
+                let virt = AnyEndpoint::new(*addr, *port);
+                self.key.endpoint(protocol, *addr, virt)
+            }
+            ServiceKey::Fwmark { mark, .. } => self.key.number(u64::from(*mark)),
+        };
+        // CAST: Widening.
+        self.buckets.get(hash as usize % BUCKETS)
+    }
+
+    /// The service that a key names. Any context.
+    pub(crate) fn at<'r>(&'r self, rcu: &'r ReadLock, key: ServiceKey) -> Option<&'r Arc<Service>> {
+        self.bucket(&key)?
+            .read(rcu)?
+            .iter()
+            .find(|service| service.key == key)
+    }
+
+    /// As [`Generation::at`], to be kept.
+    pub(super) fn find(&self, key: ServiceKey) -> Option<Arc<Service>> {
+        self.at(&ReadLock::new(), key).cloned()
+    }
+
+    /// All services, in no order. Any context.
+    pub(super) fn iter<'r>(
+        &'r self,
+        rcu: &'r ReadLock,
+    ) -> impl Iterator<Item = &'r Arc<Service>> + 'r {
+        let lists = self.buckets.iter().filter_map(|bucket| bucket.read(rcu));
+        lists.flat_map(|list| list.iter())
+    }
+
+    /// Lets a service be found. May sleep; one writer at a time.
+    pub(super) fn add(&self, service: &Arc<Service>) -> Result<(), ConfigError> {
+        self.rebuild(service, |list| {
+            list.push_within(service.clone())
+                .map_err(|_| ConfigError::NoMemory)
+        })
+    }
+
+    /// Lets a service no longer be found. May sleep; one writer at a time.
+    pub(super) fn remove(&self, service: &Arc<Service>) -> Result<(), ConfigError> {
+        self.rebuild(service, |list| {
+            list.retain(|other| !Arc::ptr_eq(other, service));
+            Ok(())
+        })
+    }
+
+    fn rebuild(
+        &self,
+        service: &Service,
+        change: impl FnOnce(&mut Vec<Arc<Service>>) -> Result<(), ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let bucket = self.bucket(&service.key).ok_or(ConfigError::Family)?;
+        let mut list = copy(bucket)?;
+        change(&mut list)?;
+        let list = rcu::Boxed::new(list, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
+        bucket.replace(Some(list));
+        Ok(())
+    }
+
+    /// Lets none be found any more, without need of memory.
+    pub(super) fn clear(&self) {
+        for bucket in self.buckets.iter() {
+            bucket.replace(None);
+        }
+    }
+
+    /// How many chains the table of services has.
+    pub(super) fn size(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// Calls `each` with the length of every chain of that table.
+    pub(super) fn for_each_chain(&self, mut each: impl FnMut(usize)) {
+        for bucket in self.buckets.iter() {
+            let rcu = ReadLock::new();
+            each(bucket.read(&rcu).map_or(0, |services| services.len()));
+        }
+    }
+}
+
+/// A copy of a published list, with room for one more. The caller is the only
+/// writer.
+fn copy<T: Send + Sync>(cell: &rcu::Cell<Vec<Arc<T>>>) -> Result<Vec<Arc<T>>, ConfigError> {
+    // Memory first: a read section must not sleep.
+    let len = cell.read(&ReadLock::new()).map_or(0, |list| list.len());
+    let mut copy = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel)
+        .map_err(|_| ConfigError::NoMemory)?;
+    let rcu = ReadLock::new();
+    for item in cell.read(&rcu).map_or(&[][..], |list| list) {
+        copy.push_within(item.clone())
+            .map_err(|_| ConfigError::NoMemory)?;
+    }
+    Ok(copy)
+}
