@@ -37,7 +37,7 @@ const SYNTAX: &[&str] = &[
     "-A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe persistence_engine] [-b sched-flags] [--masq-only]",
     "-D virtual-service",
     "-C",
-    "-R",
+    "-R [--replace]",
     "-S [-n]",
     "-a|e virtual-service -r server-address [options]",
     "-d virtual-service -r server-address",
@@ -112,6 +112,7 @@ Options:
   --weight       -w weight            capacity of real server
   --u-threshold  -x uthreshold        upper threshold of connections
   --l-threshold  -y lthreshold        lower threshold of connections
+  --replace                           the rules take the place of all there are, at once or not at all
   --connection   -c                   output of current IPVS connections
   --conn-legs                         output of current connections with both legs
   --drops                             output of drop counters, with hints

@@ -15,6 +15,7 @@ const FLAGS: &[(&str, Option<char>)] = &[
     ("edit-server", Some('e')),
     ("delete-server", Some('d')),
     ("restore", Some('R')),
+    ("replace", None),
     ("save", Some('S')),
     ("set", None),
     ("add-laddr", Some('P')),

@@ -59,6 +59,8 @@ pub(crate) enum Action {
     StopDaemon(Role),
     /// `-R`
     Restore,
+    /// `-R --replace`
+    Replace,
     /// `-S`
     Save,
     /// `-P`, and whether the machine itself leaves the address alone

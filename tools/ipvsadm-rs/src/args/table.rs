@@ -162,7 +162,7 @@ const ROWS: &[Row] = &[
         command: "restore",
         letter: "-R",
         needs: &[],
-        takes: &[],
+        takes: &["replace"],
     },
     Row {
         command: "save",

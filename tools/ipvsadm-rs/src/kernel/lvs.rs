@@ -6,18 +6,19 @@ use std::net::IpAddr;
 
 use lvs_wire::netlink::lvs::{cmd, VERSION};
 
-use super::refusal::Operation;
+use super::refusal::{explain, Operation};
 use super::{decode_all, decode_one, Kernel};
 use crate::failure::Failure;
 use crate::model::conn::{Conn, Endpoint};
 use crate::model::dest::{DestKey, Methods};
 use crate::model::info::Drop;
 use crate::model::laddr::LocalAddress;
+use crate::model::rule::SetRule;
 use crate::model::service::{Extra, ServiceKey};
 use crate::nl::builder::Builder;
-use crate::nl::lvs::{conn, dest, drops, laddr, service};
+use crate::nl::lvs::{conn, dest, drops, laddr, rule, service};
 use crate::nl::message::Request;
-use crate::socket::Answer;
+use crate::socket::{Answer, Trouble};
 
 impl Kernel<'_> {
     /// What lvs adds to each service.
@@ -104,6 +105,41 @@ impl Kernel<'_> {
         let answer = self.lvs_ask(cmd::GET_EVENTS, Builder::default(), Operation::GetDrops)?;
         let lists = decode_all(&answer, drops::decode)?;
         Ok(lists.into_iter().flatten().collect())
+    }
+
+    /// Puts a set in place of all that there is, at once or not at all. A
+    /// refusal comes with the index of the rule that it is about, if the kernel
+    /// named one.
+    pub(crate) fn replace(
+        &mut self,
+        rules: &[SetRule<'_>],
+    ) -> Result<(), (Option<usize>, Failure)> {
+        let mut attrs = Builder::default();
+        let mut starts = Vec::with_capacity(rules.len());
+        for each in rules {
+            starts.push(attrs.len());
+            rule::add(&mut attrs, each);
+        }
+        let request = self
+            .lvs_request(cmd::REPLACE, false, attrs)
+            .map_err(|why| (None, why))?;
+        match self.transport.call(&request) {
+            Ok(answer) => {
+                self.warnings.extend(answer.warning);
+                Ok(())
+            }
+            Err(trouble) => {
+                let rule = match &trouble {
+                    Trouble::Refused {
+                        place: Some(place), ..
+                    } => starts
+                        .partition_point(|start| start <= place)
+                        .checked_sub(1),
+                    _ => None,
+                };
+                Err((rule, explain(Operation::Replace, trouble, true)))
+            }
+        }
     }
 
     fn lvs_ask(

@@ -47,6 +47,8 @@ pub(crate) enum Operation {
     AddLocal,
     /// `-Q`
     DeleteLocal,
+    /// `-R --replace`
+    Replace,
     /// `-G`
     GetLocal,
     /// `--conn-legs`, `who`
@@ -104,7 +106,7 @@ pub(crate) fn explain(operation: Operation, trouble: Trouble, lvs: bool) -> Fail
             status: operation.status(),
             text,
         },
-        Trouble::Refused { errno, words } => Failure {
+        Trouble::Refused { errno, words, .. } => Failure {
             // Stock finds out that it may not before it looks at the command.
             status: match errno {
                 libc::EPERM => USAGE,
@@ -178,7 +180,7 @@ fn specific(operation: Operation, errno: i32) -> Option<Meaning> {
             "Service already exists",
             "change it with -E, or delete it with -D first",
         ),
-        (O::AddService | O::EditService, libc::ENOENT) => (
+        (O::AddService | O::EditService | O::Replace, libc::ENOENT) => (
             "Scheduler or persistence engine not found",
             "check the names after -s and --pe, and that their modules can be loaded",
         ),
@@ -189,6 +191,11 @@ fn specific(operation: Operation, errno: i32) -> Option<Meaning> {
         (O::AddDest | O::EditDest | O::DeleteDest, libc::ESRCH) => {
             ("Service not defined", "add it with -A first")
         }
+        (O::Replace, libc::EEXIST) => ("It is there already", "a set has everything once"),
+        (O::Replace, libc::ESRCH) => (
+            "Service not defined",
+            "its line with -A comes before those with its servers",
+        ),
         (O::AddDest, libc::EEXIST) => (
             "Destination already exists",
             "change it with -e, or delete it with -d first",
@@ -201,7 +208,7 @@ fn specific(operation: Operation, errno: i32) -> Option<Meaning> {
             "Invalid operation.  Possibly wrong module version, address not unicast, ...",
             "check that the real server's address is a unicast address and of the service's family",
         ),
-        (O::AddDest | O::EditDest, libc::ERANGE) => (
+        (O::AddDest | O::EditDest | O::Replace, libc::ERANGE) => (
             "Weight or thresholds out of range",
             "the lower threshold (-y) must not be above the upper one (-x)",
         ),
@@ -229,7 +236,9 @@ fn specific(operation: Operation, errno: i32) -> Option<Meaning> {
     };
     let words = match errno {
         libc::EEXIST | libc::ESRCH => Words::Drop,
-        libc::ENOENT if !matches!(operation, O::AddService | O::EditService) => Words::Drop,
+        libc::ENOENT if !matches!(operation, O::AddService | O::EditService | O::Replace) => {
+            Words::Drop
+        }
         libc::ENOENT => Words::Append,
         _ => Words::Alone,
     };
@@ -292,7 +301,13 @@ mod tests {
 
     fn refused(operation: Operation, errno: i32, words: Option<&str>) -> Failure {
         let words = words.map(str::to_string);
-        explain(operation, Trouble::Refused { errno, words }, true)
+        let place = None;
+        let trouble = Trouble::Refused {
+            errno,
+            words,
+            place,
+        };
+        explain(operation, trouble, true)
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod daemon;
 pub(crate) mod dest;
 pub(crate) mod info;
 pub(crate) mod laddr;
+pub(crate) mod rule;
 pub(crate) mod service;
 pub(crate) mod sort;
 pub(crate) mod stats;

@@ -13,6 +13,11 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
+    /// Bytes so far: where the next attribute begins.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The attributes so far.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes

@@ -15,6 +15,8 @@ const NETLINK_HEADER_LEN: usize = 16;
 const GENL_HEADER_LEN: usize = 4;
 /// `NLMSGERR_ATTR_MSG`: the kernel's own words.
 const ERROR_ATTR_MSG: u16 = 1;
+/// `NLMSGERR_ATTR_OFFS`: where in the request the culprit is, in bytes.
+const ERROR_ATTR_OFFS: u16 = 2;
 
 /// A request before it has a sequence number.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub(crate) enum Reply {
         errno: i32,
         /// The extended acknowledgement.
         words: Option<String>,
+        /// Which attribute it is about, in bytes from the first one.
+        place: Option<usize>,
     },
 }
 
@@ -102,6 +106,7 @@ fn read(kind: u16, flags: u16, payload: &[u8]) -> Result<Option<Reply>, Malforme
         NLMSG_DONE if payload.len() < 4 => Ok(Some(Reply::End {
             errno: 0,
             words: None,
+            place: None,
         })),
         NLMSG_DONE => end(flags, payload, Some(4)).map(Some),
         _ => payload
@@ -128,23 +133,26 @@ fn end(flags: u16, payload: &[u8], attrs_at: Option<usize>) -> Result<Reply, Mal
         .get(..4)
         .and_then(|b| b.try_into().ok())
         .ok_or(Malformed::Message)?;
-    let words = if flags & NLM_F_ACK_TLVS != 0 {
-        attrs_at.and_then(|at| payload.get(at..)).and_then(words)
-    } else {
-        None
-    };
+    let attrs = attrs_at.filter(|_| flags & NLM_F_ACK_TLVS != 0);
+    let attrs = attrs.and_then(|at| Attrs::parse(payload.get(at..)?).ok());
     Ok(Reply::End {
         errno: i32::from_ne_bytes(number).saturating_neg(),
-        words,
+        words: attrs.as_ref().and_then(words),
+        place: attrs.as_ref().and_then(place),
     })
 }
 
-fn words(bytes: &[u8]) -> Option<String> {
-    let attrs = Attrs::parse(bytes).ok()?;
-    attrs
-        .get(ERROR_ATTR_MSG)
-        .map(text)
-        .filter(|t| !t.is_empty())
+fn words(attrs: &Attrs<'_>) -> Option<String> {
+    let words = attrs.get(ERROR_ATTR_MSG).map(text);
+    words.filter(|text| !text.is_empty())
+}
+
+/// The kernel counts from the header on.
+fn place(attrs: &Attrs<'_>) -> Option<usize> {
+    let place = usize::try_from(attrs.u32(ERROR_ATTR_OFFS).ok()?).ok()?;
+    place
+        .checked_sub(NETLINK_HEADER_LEN)?
+        .checked_sub(GENL_HEADER_LEN)
 }
 
 #[cfg(test)]
@@ -184,6 +192,7 @@ mod tests {
     fn a_refusal_brings_the_kernels_words() {
         let mut attrs = Builder::default();
         attrs.string(ERROR_ATTR_MSG, "no such scheduler");
+        attrs.u32(ERROR_ATTR_OFFS, 28);
         let mut payload = (-2_i32).to_ne_bytes().to_vec();
         payload.extend(message(0x1b, 5, 3, &[]));
         payload.extend(attrs.into_bytes());
@@ -192,7 +201,8 @@ mod tests {
             decode(&bytes, 3).unwrap().replies,
             [Reply::End {
                 errno: 2,
-                words: Some("no such scheduler".into())
+                words: Some("no such scheduler".into()),
+                place: Some(8),
             }]
         );
     }
@@ -209,7 +219,8 @@ mod tests {
             decode(&bytes, 3).unwrap().replies,
             [Reply::End {
                 errno: 22,
-                words: Some("why".into())
+                words: Some("why".into()),
+                place: None,
             }]
         );
     }
@@ -230,7 +241,8 @@ mod tests {
                 Reply::Data(vec![4, 0, 1, 0]),
                 Reply::End {
                     errno: 0,
-                    words: None
+                    words: None,
+                    place: None,
                 }
             ]
         );

@@ -95,7 +95,7 @@ fn unsign_mark(words: &mut [String]) {
 fn request(words: &[String], parser: &mut Parser<'_>) -> Result<Request, Failure> {
     let request = parser.parse(words)?;
     match request.action {
-        Action::Restore => Err(Failure::usage(
+        Action::Restore | Action::Replace => Err(Failure::usage(
             "-R cannot stand in a rules file: it reads one.",
         )),
         Action::Who(_) | Action::Toa(_) => Err(Failure::usage(

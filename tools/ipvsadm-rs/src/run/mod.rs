@@ -6,6 +6,7 @@ mod change;
 mod list;
 mod local;
 mod output;
+mod replace;
 mod restore;
 mod save;
 mod table;
@@ -86,6 +87,7 @@ impl Session<'_, '_, '_> {
             Action::List(listing) => self.list(listing, request),
             Action::Save => self.save(request),
             Action::Restore => self.restore(),
+            Action::Replace => self.replace(),
             Action::Who(local) => self.who(local, request),
             Action::AddLocal(service, addr, dedicated) => {
                 self.add_local(service.as_ref(), *addr, *dedicated)

@@ -8,22 +8,29 @@ use crate::failure::Failure;
 use crate::names::System;
 use crate::rules::{self, BadLine, Rule};
 
+/// What a refusal says when no line has had an effect.
+pub(super) const UNCHANGED: &str = "Nothing was changed.";
+
 impl Session<'_, '_, '_> {
     /// Understands the whole file before the first change; stops at the
     /// first line that the kernel refuses.
     pub(super) fn restore(&mut self) -> Result<(), Failure> {
-        let mut bytes = Vec::new();
-        self.input
-            .read_to_end(&mut bytes)
-            .map_err(|e| Failure::usage(format!("The rules could not be read: {e}.")))?;
-        let text = String::from_utf8_lossy(&bytes);
-        let rules =
-            rules::parse(&text, &System).map_err(|bad| bad.failure("Nothing was changed."))?;
+        let rules = self.rules()?;
         self.restoring = true;
         for rule in rules {
             self.apply(&rule).map_err(|why| refused(rule, why))?;
         }
         Ok(())
+    }
+
+    /// The rules of the input.
+    pub(super) fn rules(&mut self) -> Result<Vec<Rule>, Failure> {
+        let mut bytes = Vec::new();
+        self.input
+            .read_to_end(&mut bytes)
+            .map_err(|e| Failure::usage(format!("The rules could not be read: {e}.")))?;
+        let text = String::from_utf8_lossy(&bytes);
+        rules::parse(&text, &System).map_err(|bad| bad.failure(UNCHANGED))
     }
 
     fn apply(&mut self, rule: &Rule) -> Result<(), Failure> {

@@ -25,6 +25,9 @@ pub(crate) enum Trouble {
         errno: i32,
         /// The extended acknowledgement, if there was one.
         words: Option<String>,
+        /// Which attribute of the request it is about, in bytes from the first
+        /// one, if the kernel said so.
+        place: Option<usize>,
     },
     /// The socket does not work, or the answer makes no sense.
     Broken(String),

@@ -5,6 +5,7 @@
 use std::io;
 
 use netlink_sys::{protocols::NETLINK_GENERIC, Socket, SocketAddr};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::{Answer, Transport, Trouble};
 use crate::nl::message::{decode, Datagram, Reply, Request};
@@ -12,6 +13,8 @@ use crate::nl::message::{decode, Datagram, Reply, Request};
 /// Larger than any datagram the kernel makes (32 KiB for a dump; a single
 /// reply is smaller still).
 const BUFFER: usize = 256 * 1024;
+/// What every socket takes, whatever its machine is set to.
+const USUAL: usize = 16 * 1024;
 /// How often a listing that changed while it was read is read again.
 const DUMP_TRIES: u32 = 10;
 
@@ -49,10 +52,24 @@ impl NetlinkSocket {
     fn exchange(&mut self, request: &Request) -> Result<Exchange, Trouble> {
         self.sequence = self.sequence.wrapping_add(1);
         let bytes = request.encode(self.sequence);
+        self.make_room(bytes.len())?;
         self.socket
             .send(&bytes, 0)
             .map_err(|e| broken("write to", &e))?;
         self.collect()
+    }
+
+    /// Lets the socket take a message that is longer than usual. Only who may
+    /// change something in this namespace may do that.
+    fn make_room(&self, length: usize) -> Result<(), Trouble> {
+        if length <= USUAL {
+            return Ok(());
+        }
+        setsockopt(&self.socket, sockopt::SndBufForce, &length).map_err(|errno| Trouble::Refused {
+            errno: errno as i32,
+            words: None,
+            place: None,
+        })
     }
 
     fn collect(&mut self) -> Result<Exchange, Trouble> {
@@ -65,11 +82,23 @@ impl NetlinkSocket {
                 match reply {
                     Reply::Data(message) => answer.messages.push(message),
                     Reply::End { errno: 0, .. } if interrupted => return Ok(Exchange::Interrupted),
-                    Reply::End { errno: 0, words } => {
+                    Reply::End {
+                        errno: 0, words, ..
+                    } => {
                         answer.warning = words;
                         return Ok(Exchange::Complete(answer));
                     }
-                    Reply::End { errno, words } => return Err(Trouble::Refused { errno, words }),
+                    Reply::End {
+                        errno,
+                        words,
+                        place,
+                    } => {
+                        return Err(Trouble::Refused {
+                            errno,
+                            words,
+                            place,
+                        })
+                    }
                 }
             }
         }

@@ -64,6 +64,7 @@ impl Context<'_> {
             "set" => Action::SetTimeouts(self.timeouts()?),
             "start-daemon" => Action::StartDaemon(self.daemon()?),
             "stop-daemon" => Action::StopDaemon(self.role("stop-daemon")?),
+            "restore" if self.flag("replace") => Action::Replace,
             "restore" => Action::Restore,
             "save" => Action::Save,
             "add-laddr" => Action::AddLocal(

@@ -17,16 +17,19 @@ pub(crate) fn add_named(b: &mut Builder, key: &DestKey) {
 
 /// Adds a destination with everything that is configured.
 pub(crate) fn add_full(b: &mut Builder, key: &DestKey, settings: &DestSettings) {
-    b.nest(attr::DEST, |n| {
-        encode_key(n, key);
-        n.u32(id::FWD_METHOD, settings.method.0);
-        n.u32(id::WEIGHT, settings.weight as u32);
-        n.u8(id::TUN_TYPE, settings.tunnel.kind);
-        n.u16_be(id::TUN_PORT, settings.tunnel.port);
-        n.u16(id::TUN_FLAGS, settings.tunnel.flags);
-        n.u32(id::U_THRESH, settings.upper);
-        n.u32(id::L_THRESH, settings.lower);
-    });
+    b.nest(attr::DEST, |n| encode_full(n, key, settings));
+}
+
+/// Adds the attributes of a destination with everything that is configured.
+pub(crate) fn encode_full(b: &mut Builder, key: &DestKey, settings: &DestSettings) {
+    encode_key(b, key);
+    b.u32(id::FWD_METHOD, settings.method.0);
+    b.u32(id::WEIGHT, settings.weight as u32);
+    b.u8(id::TUN_TYPE, settings.tunnel.kind);
+    b.u16_be(id::TUN_PORT, settings.tunnel.port);
+    b.u16(id::TUN_FLAGS, settings.tunnel.flags);
+    b.u32(id::U_THRESH, settings.upper);
+    b.u32(id::L_THRESH, settings.lower);
 }
 
 fn encode_key(b: &mut Builder, key: &DestKey) {

@@ -41,20 +41,23 @@ pub(crate) fn named(key: &ServiceKey) -> Builder {
 /// A request's attributes: a service with everything that is configured.
 pub(crate) fn full(key: &ServiceKey, settings: &Settings) -> Builder {
     let mut b = Builder::default();
-    b.nest(attr::SERVICE, |n| {
-        encode_key(n, key);
-        n.string(id::SCHED_NAME, &settings.scheduler);
-        if let Some(engine) = &settings.engine {
-            n.string(id::PE_NAME, engine);
-        }
-        n.bytes(id::FLAGS, &flags_and_mask(settings.flags));
-        n.u32(id::TIMEOUT, settings.timeout);
-        match settings.mask {
-            Mask::V4(mask) => n.bytes(id::NETMASK, &mask.octets()),
-            Mask::V6(prefix) => n.u32(id::NETMASK, prefix),
-        };
-    });
+    b.nest(attr::SERVICE, |n| encode_full(n, key, settings));
     b
+}
+
+/// Adds the attributes of a service with everything that is configured.
+pub(crate) fn encode_full(b: &mut Builder, key: &ServiceKey, settings: &Settings) {
+    encode_key(b, key);
+    b.string(id::SCHED_NAME, &settings.scheduler);
+    if let Some(engine) = &settings.engine {
+        b.string(id::PE_NAME, engine);
+    }
+    b.bytes(id::FLAGS, &flags_and_mask(settings.flags));
+    b.u32(id::TIMEOUT, settings.timeout);
+    match settings.mask {
+        Mask::V4(mask) => b.bytes(id::NETMASK, &mask.octets()),
+        Mask::V6(prefix) => b.u32(id::NETMASK, prefix),
+    };
 }
 
 /// `struct ip_vs_flags`: the flags and a mask of those that are meant.

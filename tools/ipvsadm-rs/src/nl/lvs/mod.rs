@@ -6,4 +6,5 @@ pub(crate) mod conn;
 pub(crate) mod dest;
 pub(crate) mod drops;
 pub(crate) mod laddr;
+pub(crate) mod rule;
 pub(crate) mod service;
