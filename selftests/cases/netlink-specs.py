@@ -219,6 +219,42 @@ def test_making_by_the_spec_of_ipvs():
     ask("IPVS", "del-service", "do", {"service": mark})
 
 
+def test_replacing_by_the_spec_of_lvs():
+    """A set with every attribute that its rules may have; what it does not have is gone."""
+    before = [flat(r)["laddr"]["addr"] for r in ask("LVS", "get-laddr", "dump")]
+    s = dict(SERVICE["LVS"], port=82)
+    whole = dict(s, **{"sched-name": "mh\0", "flags": struct.pack("=II", 9, 0xFFFFFFFF), "timeout": 300, "netmask": 0xFFFFFFFF, "pe-name": "\0"})
+    d = {"addr": ip("10.2.0.2"), "port": 82, "addr-family": 2, "fwd-method": 2, "weight": 3, "u-thresh": 90, "l-thresh": 80,
+         "tun-type": 1, "tun-port": 6080, "tun-flags": 1}
+    mark = {"af": 2, "fwmark": 7}
+    other = {"sched-name": "rr\0", "flags": bytes(8), "timeout": 0, "netmask": 0xFFFFFFFF}
+    here, everybody = ({"af": 2, "addr": ip(a), "flags": f} for a, f in (("10.9.0.2", 1), ("10.9.0.4", 0)))
+    spec = SPECS["LVS"]
+    rules = [{"service": whole, "flags": 1}, {"service": s, "dest": d}, {"service": s, "laddr": here}, {"laddr": everybody}, {"service": dict(mark, **other)}]
+    missing = {(name, a) for name, given in (("rule-service", {**whole, **mark}), ("rule-dest", d)) for a in spec.sets[name] if a not in given}
+    same(set(), missing, "attributes of rules that are not tried")
+    FAMILIES["LVS"].ask(11, b"".join(spec.pack("lvs", {"rule": rule}) for rule in rules))
+    same([(82, "mh", 1, 1), (None, "rr", 0, 0)],
+         [(x.get("port"), x["sched"], x["flags"], x["laddrs"]) for x in (flat(r)["service"] for r in ask("LVS", "get-service", "dump"))])
+    got = flat(ask("IPVS", "get-dest", "dump", {"service": s})[0])["dest"]
+    same(d, dict({name: got[name] for name in d}, addr=got["addr"][:4]))
+    same([(ip("10.9.0.4"), 0), (ip("10.9.0.2"), 1)],
+         [(x["addr"], x["flags"]) for x in (flat(r)["laddr"] for r in ask("LVS", "get-laddr", "dump")) if not x["draining"]])
+    # Of what does not belong together, the rule is named.
+    bad = [{"service": whole}, {"service": s, "dest": d, "laddr": here}]
+    packed = [spec.pack("lvs", {"rule": rule}) for rule in bad]
+    try:
+        FAMILIES["LVS"].ask(11, b"".join(packed))
+    except Refused as refused:
+        same((errno.EINVAL, 20 + len(packed[0])), (refused.errno, refused.offset))
+    else:
+        raise AssertionError("a rule of two kinds was taken")
+    # As it was, for the facts that follow.
+    usual = {"sched-name": "rr\0", "flags": bytes(8), "timeout": 0, "netmask": 0xFFFFFFFF}
+    rules = [{"service": dict(SERVICE["LVS"], **usual)}] + [{"laddr": {"af": 2, "addr": a}} for a in before[:1]]
+    FAMILIES["LVS"].ask(11, b"".join(spec.pack("lvs", {"rule": rule}) for rule in rules))
+
+
 def test_sync_daemons_are_refused_by_the_spec_of_ipvs():
     daemon = {"state": 1, "mcast-ifn": "lo\0", "sync-id": 7, "sync-maxlen": 1400, "mcast-group": 0xE0000051, "mcast-port": 8848, "mcast-ttl": 1}
     for op, error in (("new-daemon", errno.EOPNOTSUPP), ("del-daemon", errno.ESRCH)):

@@ -44,7 +44,7 @@ def parse(data):
 
 
 class Refused(Exception):
-    """The kernel's error: `errno`, and `text` when it gave one."""
+    """The kernel's error: `errno`, and when it gave them `text` and the `offset` of the attribute that it is about."""
 
     def __init__(self, errno, text, offset=None):
         super().__init__(f"{os.strerror(errno)}: {text}")
@@ -96,13 +96,18 @@ class Netlink:
                         yield out
                         return
                     at = 20 if mflags & NLM_F_CAPPED else 4 + struct.unpack("=I", message[4:8])[0]
-                    raise Refused(-error, self._text(message[at:]) if mflags & NLM_F_ACK_TLVS else "")
+                    told = message[at:] if mflags & NLM_F_ACK_TLVS else b""
+                    raise Refused(-error, self._text(told), self._offset(told))
                 out.append(message)
             yield out
 
     @staticmethod
     def _text(data):
         return next((b.rstrip(b"\0").decode() for k, b in parse(data) if k == 1), "")
+
+    @staticmethod
+    def _offset(data):
+        return next((struct.unpack("=I", b)[0] for k, b in parse(data) if k == 2), None)
 
 
 class Genl(Netlink):

@@ -165,10 +165,10 @@ fn add(next: &mut Next<'_>, rule: &Rule<'_>) -> Result<(), Refusal> {
             next.add_service(service, masq_only)
         }
         Rule::Dest(service, dest) => service.key().and_then(|key| next.add_dest(key, dest)),
-        Rule::Local(owner, local) => {
-            let owner = owner.as_ref().map(ServiceRequest::key).transpose();
-            owner.and_then(|owner| next.add_local(owner, local.config()?))
-        }
+        Rule::Local(owner, local) => local.config().and_then(|local| {
+            let owner = owner.as_ref().map(ServiceRequest::key).transpose()?;
+            next.add_local(owner, local)
+        }),
     }
     .map_err(refusal)
 }

@@ -273,6 +273,53 @@ static LVS_RULE: [Policy; 5] = [
     Policy::U32,
 ];
 
+/// What attributes of a service that it adds a rule may have: those of the
+/// family `IPVS` that say what it is set to.
+static RULE_SERVICE: [Policy; 12] = [
+    Policy::NONE,
+    Policy::U16,
+    Policy::U16,
+    Policy::binary(16),
+    Policy::U16,
+    Policy::U32,
+    Policy::string(15),
+    Policy::binary(8),
+    Policy::U32,
+    Policy::U32,
+    Policy::NONE,
+    Policy::string(16),
+];
+
+/// What attributes of a service that it names a rule may have.
+static RULE_OWNER: [Policy; 6] = [
+    Policy::NONE,
+    Policy::U16,
+    Policy::U16,
+    Policy::binary(16),
+    Policy::U16,
+    Policy::U32,
+];
+
+/// As [`RULE_SERVICE`], of a destination.
+static RULE_DEST: [Policy; 16] = [
+    Policy::NONE,
+    Policy::binary(16),
+    Policy::U16,
+    Policy::U32,
+    Policy::U32,
+    Policy::U32,
+    Policy::U32,
+    Policy::NONE,
+    Policy::NONE,
+    Policy::NONE,
+    Policy::NONE,
+    Policy::U16,
+    Policy::NONE,
+    Policy::U8,
+    Policy::U16,
+    Policy::U16,
+];
+
 /// What a rule adds to a set.
 pub(super) enum Rule<'a> {
     /// A service, and its flags.
@@ -291,20 +338,21 @@ pub(super) fn lvs_rule<'a>(request: &Request<'a>, rule: Attr<'a>) -> Result<Rule
     let rule = request
         .nest(rule, &LVS_RULE, strict)
         .map_err(|_| Refusal::from(EINVAL))?;
-    let of = |number, policy, missing| nest_of(request, &rule, number, policy, strict, missing);
-    let named = || {
-        let attrs = of(SERVICE, &IPVS_SERVICE, ConfigError::ServiceMissing);
+    let of = |number, policy: &'static [Policy], missing| nest_of(request, &rule, number, policy, strict, missing);
+    let named = |policy: &'static [Policy]| {
+        let attrs = of(SERVICE, policy, ConfigError::ServiceMissing);
         attrs.map(|attrs| service(&attrs))
     };
     match (rule.has(DEST), rule.has(LADDR), rule.u32(FLAGS)) {
-        (false, false, flags) => Ok(Rule::Service(named()?, flags)),
+        (false, false, flags) => Ok(Rule::Service(named(&RULE_SERVICE)?, flags)),
         (true, false, None) => {
-            let attrs = of(DEST, &IPVS_DEST, ConfigError::DestMissing)?;
-            Ok(Rule::Dest(named()?, dest(&attrs)))
+            let attrs = of(DEST, &RULE_DEST, ConfigError::DestMissing)?;
+            Ok(Rule::Dest(named(&RULE_OWNER)?, dest(&attrs)))
         }
         (false, true, None) => {
             let attrs = of(LADDR, &LVS_LOCAL, ConfigError::LocalAddressMissing)?;
-            let owner = rule.has(SERVICE).then(named).transpose()?;
+            let owner = rule.has(SERVICE).then(|| named(&RULE_OWNER));
+            let owner = owner.transpose()?;
             Ok(Rule::Local(owner, local(&attrs)))
         }
         _ => Err(Refusal::new(

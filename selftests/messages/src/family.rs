@@ -67,7 +67,7 @@ const IPVS: [Command; 16] = [
 ];
 
 /// What can be asked of `LVS`.
-const LVS: [Command; 10] = [
+const LVS: [Command; 11] = [
     command(lvs::cmd::GET_INFO, "GET_INFO", b"d"),
     command(lvs::cmd::GET_SERVICE, "GET_SERVICE", b"dl"),
     command(lvs::cmd::SET_SERVICE, "SET_SERVICE", b"w"),
@@ -78,6 +78,7 @@ const LVS: [Command; 10] = [
     command(lvs::cmd::GET_CONN, "GET_CONN", b"l"),
     command(lvs::cmd::GET_DROPS, "GET_DROPS", b"d"),
     command(lvs::cmd::GET_EVENTS, "GET_EVENTS", b"d"),
+    command(lvs::cmd::REPLACE, "REPLACE", b"w"),
 ];
 
 /// What can be asked of `TOA`.
@@ -157,7 +158,7 @@ impl Family {
         use Policy::{Binary, Flag, Nest, None, Number};
         match self {
             Self::Ipvs => &[None, Nest, Nest, Nest, Number(4), Number(4), Number(4)],
-            Self::Lvs => &[None, Nest, None, Nest, None, None, None, Nest],
+            Self::Lvs => &[None, Nest, None, Nest, None, None, None, Nest, Nest],
             Self::Toa => &[None, None, Binary(4), Nest, None, Flag],
         }
     }

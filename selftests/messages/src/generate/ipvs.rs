@@ -9,7 +9,7 @@ use crate::{
     family::{Family, TIMEOUTS},
     fields::{family, octets},
     message::{attr, nest, Attr, Message},
-    model::Dest,
+    model::{Dest, Key},
 };
 
 impl Generator<'_> {
@@ -48,7 +48,18 @@ impl Generator<'_> {
 
     fn service(&mut self, command: u8) -> Message {
         let key = self.key(command != ipvs::cmd::NEW_SERVICE);
-        let mut attrs = self.named(&key);
+        let attrs = self.service_attrs(&key);
+        Message::new(
+            Family::Ipvs,
+            command,
+            false,
+            vec![nest(ipvs::attr::SERVICE, attrs)],
+        )
+    }
+
+    /// A service with everything that it is to be set to.
+    pub(super) fn service_attrs(&mut self, key: &Key) -> Vec<Attr> {
+        let mut attrs = self.named(key);
         let list: &[&str] = if self.rarely(20) {
             &NO_SCHEDULERS
         } else {
@@ -116,12 +127,7 @@ impl Generator<'_> {
                 pick(self.rng, &["sip\0", "\0", "other\0"]),
             ));
         }
-        Message::new(
-            Family::Ipvs,
-            command,
-            false,
-            vec![nest(ipvs::attr::SERVICE, attrs)],
-        )
+        attrs
     }
 
     /// Of a service that there is, most often: what it has, or might have.
@@ -132,6 +138,28 @@ impl Generator<'_> {
             .service(&key)
             .and_then(|service| self.rng.choice(&service.dests).cloned());
         let known = known.filter(|_| command != ipvs::cmd::NEW_DEST && !self.rng.u32(..8).eq(&0));
+        let mut attrs = self.dest_name(&key, known);
+        if command != ipvs::cmd::DEL_DEST || self.rarely(3) {
+            self.numbers(&mut attrs);
+        }
+        let service = nest(ipvs::attr::SERVICE, self.named(&key));
+        Message::new(
+            Family::Ipvs,
+            command,
+            false,
+            vec![service, nest(ipvs::attr::DEST, attrs)],
+        )
+    }
+
+    /// A destination with everything that it is to be set to.
+    pub(super) fn dest_attrs(&mut self, key: &Key) -> Vec<Attr> {
+        let mut attrs = self.dest_name(key, None);
+        self.numbers(&mut attrs);
+        attrs
+    }
+
+    /// What names a destination: this one, or any that the service might have.
+    fn dest_name(&mut self, key: &Key, known: Option<Dest>) -> Vec<Attr> {
         let (addr, port) = match known {
             Some(dest) => (dest.addr, dest.port),
             None => (self.server(key.is_v6()), pick(self.rng, &[80, 8080, 0])),
@@ -146,16 +174,7 @@ impl Generator<'_> {
         if addr.is_ipv6() != key.is_v6() || self.rng.bool() {
             attrs.push(attr(dest::ADDR_FAMILY, family(addr.is_ipv6())));
         }
-        if command != ipvs::cmd::DEL_DEST || self.rarely(3) {
-            self.numbers(&mut attrs);
-        }
-        let service = nest(ipvs::attr::SERVICE, self.named(&key));
-        Message::new(
-            Family::Ipvs,
-            command,
-            false,
-            vec![service, nest(ipvs::attr::DEST, attrs)],
-        )
+        attrs
     }
 
     fn numbers(&mut self, attrs: &mut Vec<Attr>) {

@@ -2,7 +2,9 @@
 
 //! Requests of the family `LVS`.
 
-use lvs_wire::netlink::lvs::{self, conn, laddr};
+use std::net::IpAddr;
+
+use lvs_wire::netlink::lvs::{self, conn, laddr, rule};
 
 use super::{Generator, LOCAL, NOT_LOCAL, ODD_SERVERS, SERVERS};
 use crate::{
@@ -43,7 +45,8 @@ impl Generator<'_> {
                 let attrs = self.filter();
                 all(cmd::GET_CONN, attrs)
             }
-            90..=94 => Message::new(Family::Lvs, cmd::GET_DROPS, false, vec![]),
+            90..=92 => Message::new(Family::Lvs, cmd::GET_DROPS, false, vec![]),
+            93..=94 => self.replace(),
             _ => Message::new(Family::Lvs, cmd::GET_EVENTS, false, vec![]),
         }
     }
@@ -64,6 +67,15 @@ impl Generator<'_> {
                 addr = pool[self.rng.usize(..pool.len())].addr;
             }
         }
+        let mut top = Vec::new();
+        if let Some(key) = owner {
+            top.push(nest(lvs::attr::SERVICE, self.named(&key)));
+        }
+        top.push(nest(lvs::attr::LADDR, self.local_attrs(addr)));
+        Message::new(Family::Lvs, command, false, top)
+    }
+
+    fn local_attrs(&mut self, addr: IpAddr) -> Vec<Attr> {
         let mut attrs = vec![
             attr(laddr::AF, family(addr.is_ipv6())),
             attr(laddr::ADDR, octets(addr)),
@@ -76,12 +88,44 @@ impl Generator<'_> {
             };
             attrs.push(attr(laddr::FLAGS, flags.to_ne_bytes()));
         }
-        let mut top = Vec::new();
-        if let Some(key) = owner {
-            top.push(nest(lvs::attr::SERVICE, self.named(&key)));
+        attrs
+    }
+
+    /// A set, of what there is and what there might be.
+    fn replace(&mut self) -> Message {
+        let mut rules = Vec::new();
+        for _ in 0..self.rng.u32(..5) {
+            let known = self.rng.bool();
+            let key = self.key(known);
+            let mut service = vec![nest(rule::SERVICE, self.service_attrs(&key))];
+            if self.rarely(3) {
+                let flags = if self.rarely(20) { 2u32 } else { 1 };
+                service.push(attr(rule::FLAGS, flags.to_ne_bytes()));
+            }
+            rules.push(service);
+            let named = |this: &mut Self| nest(rule::SERVICE, this.named(&key));
+            for _ in 0..self.rng.u32(..3) {
+                let owner = named(self);
+                let dest = self.dest_attrs(&key);
+                rules.push(vec![owner, nest(rule::DEST, dest)]);
+            }
+            if self.rng.bool() {
+                let addr = self.addr(&LOCAL, &NOT_LOCAL);
+                let local = nest(rule::LADDR, self.local_attrs(addr));
+                let owner = (!self.rarely(4)).then(|| named(self));
+                rules.push(owner.into_iter().chain([local]).collect());
+            }
         }
-        top.push(nest(lvs::attr::LADDR, attrs));
-        Message::new(Family::Lvs, command, false, top)
+        // Something of its service before it, or of two kinds at once.
+        if self.rarely(20) {
+            self.rng.shuffle(&mut rules);
+        }
+        if self.rarely(20) {
+            let odd: Vec<_> = rules.drain(..rules.len().min(2)).flatten().collect();
+            rules.push(odd);
+        }
+        let rules = rules.into_iter().map(|attrs| nest(lvs::attr::RULE, attrs));
+        Message::new(Family::Lvs, lvs::cmd::REPLACE, false, rules.collect())
     }
 
     fn filter(&mut self) -> Vec<Attr> {

@@ -48,6 +48,31 @@ const POLICY: [Policy; 16] = [
     Policy::Number(2),
 ];
 
+/// What a rule may have of a destination.
+const RULE: [Policy; 16] = [
+    Policy::None,
+    Policy::Binary(16),
+    Policy::Number(2),
+    Policy::Number(4),
+    Policy::Number(4),
+    Policy::Number(4),
+    Policy::Number(4),
+    Policy::None,
+    Policy::None,
+    Policy::None,
+    Policy::None,
+    Policy::Number(2),
+    Policy::None,
+    Policy::Number(1),
+    Policy::Number(2),
+    Policy::Number(2),
+];
+
+/// Of a rule.
+pub(super) fn rule(nest: &[u8]) -> Verdict<Attrs<'_>> {
+    named(nest, &RULE, Strictness::Strict)
+}
+
 struct Request<'a> {
     attrs: Attrs<'a>,
     service_is_v6: bool,
@@ -223,29 +248,7 @@ impl State {
 
     pub(super) fn add_dest(&mut self, attrs: &Attrs<'_>) -> Verdict {
         let (service, request) = self.dest_request(attrs)?;
-        let key = request.full_key()?;
-        let numbers = request.checked()?;
-        if service.dest(key).is_some() {
-            return Err(ConfigError::DestExists.into());
-        }
-        // What no host ever can have is seen before the rest, what this host knows after it.
-        let (addr, _) = key;
-        let unspecified = [
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-        ];
-        let never =
-            unspecified.contains(&addr) || addr.is_multicast() || addr == Ipv4Addr::BROADCAST;
-        if never {
-            return Err(ConfigError::DestAddress.into());
-        }
-        let dest = request.dest(key, numbers, None)?;
-        if !is_host(addr) {
-            return Err(ConfigError::DestAddress.into());
-        }
-        has_way(&dest)?;
-        service.dests.push(dest);
-        Ok(())
+        add(service, request.attrs)
     }
 
     pub(super) fn edit_dest(&mut self, attrs: &Attrs<'_>) -> Verdict {
@@ -291,6 +294,37 @@ impl State {
             dest.method
         }
     }
+}
+
+/// Adds a destination to a service.
+pub(super) fn add(service: &mut Service, attrs: Attrs<'_>) -> Verdict {
+    let service_is_v6 = service.key.is_v6();
+    let request = Request {
+        attrs,
+        service_is_v6,
+    };
+    let key = request.full_key()?;
+    let numbers = request.checked()?;
+    if service.dest(key).is_some() {
+        return Err(ConfigError::DestExists.into());
+    }
+    // What no host ever can have is seen before the rest, what this host knows after it.
+    let (addr, _) = key;
+    let unspecified = [
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    ];
+    let never = unspecified.contains(&addr) || addr.is_multicast() || addr == Ipv4Addr::BROADCAST;
+    if never {
+        return Err(ConfigError::DestAddress.into());
+    }
+    let dest = request.dest(key, numbers, None)?;
+    if !is_host(addr) {
+        return Err(ConfigError::DestAddress.into());
+    }
+    has_way(&dest)?;
+    service.dests.push(dest);
+    Ok(())
 }
 
 fn has_way(dest: &Dest) -> Result<(), ConfigError> {

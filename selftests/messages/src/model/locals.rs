@@ -49,14 +49,33 @@ const FILTER: [Policy; 12] = [
     Policy::Number(2),
 ];
 
-fn request<'a>(attrs: &Attrs<'a>) -> Verdict<(IpAddr, Attrs<'a>)> {
+fn request<'a>(attrs: &Attrs<'a>) -> Verdict<Attrs<'a>> {
     let nest = attrs
         .bytes(lvs::attr::LADDR)
         .ok_or(ConfigError::LocalAddressMissing)?;
-    let attrs = named(nest, &POLICY, Strictness::Strict)?;
+    rule(nest)
+}
+
+/// Of a rule.
+pub(super) fn rule(nest: &[u8]) -> Verdict<Attrs<'_>> {
+    named(nest, &POLICY, Strictness::Strict)
+}
+
+fn address(attrs: &Attrs<'_>) -> Verdict<IpAddr> {
     let pair = attrs.u16(laddr::AF).zip(attrs.bytes(laddr::ADDR));
     let (af, bytes) = pair.ok_or(ConfigError::LocalAddressMissing)?;
-    Ok((services::address(bytes, services::family(af)?)?, attrs))
+    Ok(services::address(bytes, services::family(af)?)?)
+}
+
+/// What an address that is added is to be.
+pub(super) fn config(attrs: &Attrs<'_>) -> Verdict<Local> {
+    let addr = address(attrs)?;
+    let flags = attrs.u32(laddr::FLAGS).unwrap_or(0);
+    if flags & !laddr_flags::ALL != 0 {
+        return Err(ConfigError::LocalAddressFlags.into());
+    }
+    let dedicated = flags & laddr_flags::DEDICATED != 0;
+    Ok(Local { addr, dedicated })
 }
 
 /// Whether a filter is one.
@@ -90,12 +109,12 @@ fn is_usable(addr: IpAddr) -> bool {
 
 impl State {
     pub(super) fn add_local(&mut self, attrs: &Attrs<'_>) -> Verdict {
-        let (addr, own) = request(attrs)?;
-        let flags = own.u32(laddr::FLAGS).unwrap_or(0);
-        if flags & !laddr_flags::ALL != 0 {
-            return Err(ConfigError::LocalAddressFlags.into());
-        }
-        let owner = services::owner(attrs)?;
+        let local = config(&request(attrs)?)?;
+        self.put_local(services::owner(attrs)?, local)
+    }
+
+    pub(super) fn put_local(&mut self, owner: Option<Key>, local: Local) -> Verdict {
+        let addr = local.addr;
         if !is_usable(addr) {
             return Err(ConfigError::LocalAddressNotUnicast.into());
         }
@@ -116,13 +135,12 @@ impl State {
         if is_taken {
             return Err(ConfigError::LocalAddressIsVirtual.into());
         }
-        let dedicated = flags & laddr_flags::DEDICATED != 0;
-        pool.push(Local { addr, dedicated });
+        pool.push(local);
         Ok(())
     }
 
     pub(super) fn delete_local(&mut self, attrs: &Attrs<'_>) -> Verdict {
-        let (addr, _) = request(attrs)?;
+        let addr = address(&request(attrs)?)?;
         let pool = self.pools.entry(services::owner(attrs)?).or_default();
         let place = pool.iter().position(|local| local.addr == addr);
         pool.remove(place.ok_or(ConfigError::LocalAddressUnknown)?);

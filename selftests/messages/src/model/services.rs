@@ -84,6 +84,32 @@ const LVS: [Policy; 9] = [
     Policy::None,
 ];
 
+/// What a rule may have of a service that it adds.
+const RULE: [Policy; 12] = [
+    Policy::None,
+    Policy::Number(2),
+    Policy::Number(2),
+    Policy::Binary(16),
+    Policy::Number(2),
+    Policy::Number(4),
+    Policy::Text(15),
+    Policy::Binary(8),
+    Policy::Number(4),
+    Policy::Number(4),
+    Policy::None,
+    Policy::Text(16),
+];
+
+/// What it may have of one that it names.
+const RULE_OWNER: [Policy; 6] = [
+    Policy::None,
+    Policy::Number(2),
+    Policy::Number(2),
+    Policy::Binary(16),
+    Policy::Number(2),
+    Policy::Number(4),
+];
+
 /// The schedulers there are.
 const SCHEDULERS: [&[u8]; 13] = [
     b"rr", b"wrr", b"lc", b"wlc", b"sed", b"nq", b"fo", b"ovf", b"twos", b"sh", b"dh", b"mh",
@@ -99,6 +125,16 @@ pub(super) fn request<'a>(attrs: &Attrs<'a>) -> Verdict<Request<'a>> {
         .bytes(ipvs::attr::SERVICE)
         .ok_or(ConfigError::ServiceMissing)?;
     named(nest, &IPVS, Strictness::Lenient).map(Request)
+}
+
+/// Of a rule that adds it.
+pub(super) fn rule(nest: &[u8]) -> Verdict<Request<'_>> {
+    named(nest, &RULE, Strictness::Strict).map(Request)
+}
+
+/// Of a rule that adds something to it.
+pub(super) fn rule_owner(nest: &[u8]) -> Verdict<Request<'_>> {
+    named(nest, &RULE_OWNER, Strictness::Strict).map(Request)
 }
 
 /// Of the family `LVS`, if there is one.
@@ -240,9 +276,13 @@ fn words(bytes: &[u8]) -> (u32, u32) {
 
 impl State {
     pub(super) fn add_service(&mut self, attrs: &Attrs<'_>) -> Verdict {
-        let request = request(attrs)?;
+        self.add(&request(attrs)?, false)
+    }
+
+    pub(super) fn add(&mut self, request: &Request<'_>, masq_only: bool) -> Verdict {
         let key = request.key()?;
-        let service = request.service(key.clone(), true, self.service(&key))?;
+        let mut service = request.service(key.clone(), true, self.service(&key))?;
+        service.masq_only = masq_only;
         let virt = key.addr();
         let mut locals = self.pools.values().flatten();
         if locals.any(|local| Some(local.addr) == virt) {
@@ -274,12 +314,18 @@ impl State {
             libc::EINVAL,
             "The request has no flags to set.",
         ))?;
-        if flags & !lvs::svc_flags::ALL != 0 {
-            return Err(Refusal::said(libc::EINVAL, "A service has no such flag."));
-        }
+        let masq_only = masq_only(flags)?;
         let key = request.key()?;
         let service = self.service_mut(&key).ok_or(ConfigError::ServiceUnknown)?;
-        service.masq_only = flags & lvs::svc_flags::MASQ_ONLY != 0;
+        service.masq_only = masq_only;
         Ok(())
     }
+}
+
+/// What the flags of the family `LVS` say.
+pub(super) fn masq_only(flags: u32) -> Verdict<bool> {
+    if flags & !lvs::svc_flags::ALL != 0 {
+        return Err(Refusal::said(libc::EINVAL, "A service has no such flag."));
+    }
+    Ok(flags & lvs::svc_flags::MASQ_ONLY != 0)
 }

@@ -70,7 +70,7 @@ fn the_names_are_the_kernels() {
 
 #[test]
 fn lvs_attributes() {
-    use lvs::{attr, conn, dest, drop, info, laddr, svc};
+    use lvs::{attr, conn, dest, drop, info, laddr, rule, svc};
     agree(
         LVS,
         "lvs",
@@ -82,8 +82,31 @@ fn lvs_attributes() {
             ("drop", attr::DROP),
             ("info", attr::INFO),
             ("filter", attr::FILTER),
+            ("rule", attr::RULE),
         ],
     );
+    agree(
+        LVS,
+        "rule",
+        &[
+            ("service", rule::SERVICE),
+            ("dest", rule::DEST),
+            ("laddr", rule::LADDR),
+            ("flags", rule::FLAGS),
+        ],
+    );
+    // Of a service and a destination, what can be set.
+    let told = |name: &str| ["stats", "conns"].iter().any(|end| name.contains(end));
+    for (set, of) in [("rule-service", "service"), ("rule-dest", "dest")] {
+        let prefix = format!("{of}/");
+        let all = numbers(IPVS);
+        let wanted: Vec<(&str, u16)> = all
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(&prefix)?, *value)))
+            .filter(|(name, _)| !told(name))
+            .collect();
+        agree(LVS, set, &wanted);
+    }
     agree(
         LVS,
         "service",
@@ -189,6 +212,7 @@ fn lvs_commands() {
             ("get-conn", cmd::GET_CONN.into()),
             ("get-drops", cmd::GET_DROPS.into()),
             ("get-events", cmd::GET_EVENTS.into()),
+            ("replace", cmd::REPLACE.into()),
         ],
     );
 }

@@ -247,6 +247,7 @@ fn the_other_commands() {
         Action::Zero(Some(tcp("10.0.0.1", 80)))
     );
     assert_eq!(action("-R"), Action::Restore);
+    assert_eq!(action("-R --replace"), Action::Replace);
     assert_eq!(action("-S -n"), Action::Save);
     assert_eq!(action("-h"), Action::Help);
     assert_eq!(action("--help"), Action::Help);
