@@ -178,3 +178,61 @@ impl Kernel<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nl::attrs::Attrs;
+    use crate::socket::Transport;
+    use lvs_wire::netlink::lvs::attr;
+
+    /// A kernel that refuses what stands at a place, and counts rules.
+    struct Refusing {
+        place: Option<usize>,
+        rules: usize,
+    }
+
+    impl Transport for Refusing {
+        fn call(&mut self, request: &Request) -> Result<Answer, Trouble> {
+            let mut rest = request.attrs.as_slice();
+            while let Some([low, high, ..]) = rest.first_chunk::<4>() {
+                let length = usize::from(u16::from_ne_bytes([*low, *high]));
+                assert!(Attrs::parse(&rest[..length])
+                    .unwrap()
+                    .nest(attr::RULE)
+                    .is_ok());
+                self.rules += 1;
+                rest = &rest[length.next_multiple_of(4)..];
+            }
+            Err(Trouble::Refused {
+                errno: libc::EEXIST,
+                words: None,
+                place: self.place,
+            })
+        }
+    }
+
+    fn refused_at(place: Option<usize>) -> Option<usize> {
+        let mut transport = Refusing { place, rules: 0 };
+        let mut kernel = Kernel {
+            transport: &mut transport,
+            ipvs: 1,
+            lvs: Some(2),
+            warnings: Vec::new(),
+        };
+        let local = |last| SetRule::Local(None, [10, 0, 0, last].into(), false);
+        let (rule, why) = kernel.replace(&[local(1), local(2), local(3)]).unwrap_err();
+        assert_eq!(why.text, "It is there already: a set has everything once.");
+        assert_eq!(transport.rules, 3);
+        rule
+    }
+
+    #[test]
+    fn a_refusal_is_about_the_rule_that_its_place_is_in() {
+        // A rule, its nest and two values: 24 bytes.
+        for (place, rule) in [(0, 0), (23, 0), (24, 1), (47, 1), (48, 2), (71, 2)] {
+            assert_eq!(refused_at(Some(place)), Some(rule), "{place}");
+        }
+        assert_eq!(refused_at(None), None);
+    }
+}
