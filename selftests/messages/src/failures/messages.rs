@@ -20,7 +20,9 @@ use crate::{
 
 use super::{
     fixture::{asked, Fixture},
-    requests::{ipvs, local_at, lvs, new, of, others, server, service, tcp, timeouts, trust},
+    requests::{
+        ipvs, local_at, lvs, new, of, others, replace, server, service, tcp, timeouts, trust,
+    },
     Walk,
 };
 
@@ -97,6 +99,7 @@ fn operations() -> Vec<Operation> {
     let mut all = services();
     all.extend(servers());
     all.extend(locals());
+    all.extend(sets());
     all.extend(rest());
     all
 }
@@ -265,6 +268,47 @@ fn locals() -> Vec<Operation> {
         op("unknown", two(), delete(Some(&v6()), "fd00:9::1")),
         op("all", two(), dump(vec![])),
         op("of one", two(), dump(vec![of(&key)])),
+    ]
+}
+
+/// A set in place of another.
+fn sets() -> Vec<Operation> {
+    let local = |key: Option<&Key>, addr: &str| local_at(own::NEW_LADDR, key, addr);
+    let with_locals = || {
+        let locals = [local(Some(&v4()), "10.9.0.1"), local(None, "10.9.0.3")];
+        [many(), locals.to_vec()].concat()
+    };
+    let gone = [
+        with_locals(),
+        vec![
+            server(cmd::DEL_DEST, &v4(), "10.2.0.3", fwd::MASQ, 1),
+            local_at(own::DEL_LADDR, Some(&v4()), "10.9.0.1"),
+        ],
+    ]
+    .concat();
+    // Of each kind something that stays, that changes, that goes and that comes.
+    let another = || {
+        vec![
+            service(cmd::NEW_SERVICE, &v4(), "sh"),
+            local(Some(&v4()), "10.9.0.2"),
+            local(Some(&v4()), "10.9.0.1"),
+            server(cmd::NEW_DEST, &v4(), "10.2.0.3", fwd::FULLNAT, 3),
+            server(cmd::NEW_DEST, &v4(), "10.2.0.4", fwd::TUNNEL, 1),
+            new(&Key::Mark(7, false)),
+            local(Some(&tcp("10.1.0.100", 443)), "10.9.0.4"),
+        ]
+    };
+    let others = || others().each_ref().map(new).to_vec();
+    let beside = |set: Vec<Message>| replace(&[others(), set].concat());
+    let twice = || [another(), vec![new(&v4())]].concat();
+    vec![
+        op("by the same", with_locals(), beside(with_locals())),
+        op("by another", with_locals(), beside(another())),
+        op("by what was removed", gone, beside(with_locals())),
+        op("refused at its end", with_locals(), beside(twice())),
+        alone("by the first", vec![], replace(&another())),
+        alone("by the first of IPv6", another(), replace(&with_locals())),
+        alone("by nothing", with_locals(), replace(&[])),
     ]
 }
 

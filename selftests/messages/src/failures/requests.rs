@@ -124,6 +124,16 @@ pub(super) fn local(command: u8, key: Option<&Key>, addr: IpAddr) -> Message {
     lvs(command, attrs)
 }
 
+/// Lets what requests would add take the place of all that there is: a rule has
+/// its service, destination and local address under the numbers that requests
+/// have them.
+pub(super) fn replace(additions: &[Message]) -> Message {
+    let rules = additions
+        .iter()
+        .map(|message| nest(lvs::attr::RULE, message.attrs.clone()));
+    lvs(lvs::cmd::REPLACE, rules.collect())
+}
+
 /// As [`local`], by text.
 pub(super) fn local_at(command: u8, key: Option<&Key>, addr: &str) -> Message {
     local(command, key, ip(addr))
