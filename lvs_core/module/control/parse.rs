@@ -338,7 +338,9 @@ pub(super) fn lvs_rule<'a>(request: &Request<'a>, rule: Attr<'a>) -> Result<Rule
     let rule = request
         .nest(rule, &LVS_RULE, strict)
         .map_err(|_| Refusal::from(EINVAL))?;
-    let of = |number, policy: &'static [Policy], missing| nest_of(request, &rule, number, policy, strict, missing);
+    let of = |number, policy: &'static [Policy], missing| {
+        nest_of(request, &rule, number, policy, strict, missing)
+    };
     let named = |policy: &'static [Policy]| {
         let attrs = of(SERVICE, policy, ConfigError::ServiceMissing);
         attrs.map(|attrs| service(&attrs))
