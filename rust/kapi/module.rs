@@ -111,15 +111,12 @@ unsafe extern "C" fn on_module(
 
 impl Drop for Last {
     fn drop(&mut self) {
-        let mut tries = 0u32;
-        while is_called() {
-            // Whoever is on the way out is soon.
-            if tries == PATIENCE {
-                pr_emerg!("a part of this module was leaked and can still be called, or is in use: it cannot go\n");
-            }
-            tries = tries.saturating_add(1);
-            fsleep(Delta::from_millis(10));
-        }
+        // Whoever is on the way out is soon.
+        wait_until(
+            || !is_called(),
+            PATIENCE,
+            "a part of this module was leaked and can still be called, or is in use: it cannot go",
+        );
         rcu::drain();
         // SAFETY: Registered in `new`, once. It waits for calls.
         unsafe { bindings::unregister_module_notifier(WATCH.0.get()) };
@@ -129,6 +126,21 @@ impl Drop for Last {
 
 /// How often it is looked, for a second in all, before somebody is told.
 const PATIENCE: u32 = 100;
+
+/// Waits until `is_over`; says `why` it may be for ever when it was asked
+/// `patience` times. All but the first times are 10 ms apart. May sleep.
+pub(crate) fn wait_until(mut is_over: impl FnMut() -> bool, patience: u32, why: &'static str) {
+    let mut tries = 0u32;
+    while !is_over() {
+        if tries == patience {
+            pr_emerg!("{}\n", why);
+        }
+        if tries > 1 {
+            fsleep(Delta::from_millis(10));
+        }
+        tries = tries.saturating_add(1);
+    }
+}
 
 /// Whether the kernel still can come into this module.
 fn is_called() -> bool {

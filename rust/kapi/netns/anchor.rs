@@ -11,6 +11,7 @@
 use crate::{
     gfp::Gfp,
     lock::Mutex,
+    module,
     net::Net,
     netfilter::{Registration, Spec},
     rcu,
@@ -20,12 +21,7 @@ use core::{
     ptr::{self, NonNull},
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
-use kernel::{
-    prelude::*,
-    static_lock_class,
-    sync::Arc,
-    time::{delay::fsleep, Delta},
-};
+use kernel::{prelude::*, static_lock_class, sync::Arc};
 
 /// Something that is undone when it is dropped.
 pub(crate) trait Held: Send {
@@ -155,18 +151,18 @@ impl Anchor {
         // ORDERING: Sequentially consistent with `stake`: one of both sees the
         // other.
         self.0.closed.store(true, Ordering::SeqCst);
-        let mut tries = 0u32;
-        while self.0.stakes.load(Ordering::SeqCst) != 0 {
-            // What RCU has been given is let go of then.
-            rcu::barrier();
-            if tries == PATIENCE {
-                pr_emerg!("a route of a network namespace was leaked: the namespace cannot go\n");
+        let is_left = || {
+            if self.0.stakes.load(Ordering::SeqCst) != 0 {
+                // What RCU has been given is let go of then.
+                rcu::barrier();
             }
-            if tries > 1 {
-                fsleep(Delta::from_millis(10));
-            }
-            tries = tries.saturating_add(1);
-        }
+            self.0.stakes.load(Ordering::SeqCst) == 0
+        };
+        module::wait_until(
+            is_left,
+            PATIENCE,
+            "a route of a network namespace was leaked: the namespace cannot go",
+        );
     }
 
     /// A stake in the namespace, if it is `net`, and not about to go. Any
