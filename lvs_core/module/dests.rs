@@ -9,7 +9,7 @@ use core::sync::atomic::{
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
-    conn::{Activity, DestStatus, Method},
+    conn::{Activity, DestStatus},
     dest::{DestConfig, Thresholds},
     tunnel::Tunnel,
 };
@@ -30,10 +30,6 @@ pub(crate) struct Dest {
     weight: AtomicU32,
     /// The latest weight above 0.
     last_weight: AtomicU32,
-    /// The number of its forwarding method.
-    method: AtomicU32,
-    upper: AtomicU32,
-    lower: AtomicU32,
     /// It reached the upper threshold, and has not come down to the lower one.
     overloaded: AtomicBool,
     /// Type, flags and port of its tunnel.
@@ -62,9 +58,6 @@ impl Dest {
             serial: AtomicU64::new(0),
             weight: AtomicU32::new(0),
             last_weight: AtomicU32::new(0),
-            method: AtomicU32::new(0),
-            upper: AtomicU32::new(0),
-            lower: AtomicU32::new(0),
             overloaded: AtomicBool::new(false),
             tunnel: AtomicU32::new(0),
             persistent: AtomicU32::new(0),
@@ -89,16 +82,14 @@ impl Dest {
         self.serial.load(Relaxed)
     }
 
-    /// Changes the settings; connections keep the method they began with.
+    /// Changes what the packets of its connections see of its settings: whether
+    /// it has a weight, and its tunnel. (Who opens a connection goes by the
+    /// version of the service.)
     pub(crate) fn change(&self, config: DestConfig) {
         self.weight.store(config.weight, Relaxed);
         if config.weight > 0 {
             self.last_weight.store(config.weight, Relaxed);
         }
-        self.method
-            .store(u32::from(config.method.number()), Relaxed);
-        self.upper.store(config.thresholds.upper, Relaxed);
-        self.lower.store(config.thresholds.lower, Relaxed);
         let tunnel = config.tunnel;
         let word = u32::from(tunnel.kind())
             | u32::from(tunnel.flags() & 0xff) << 8
@@ -108,30 +99,11 @@ impl Dest {
         self.route.replace(None);
     }
 
-    /// What it is set to.
-    pub(crate) fn config(&self) -> DestConfig {
-        DestConfig {
-            weight: self.weight(),
-            method: self.configured(),
-            thresholds: self.thresholds(),
-            tunnel: self.tunnel(),
-        }
-    }
-
-    fn thresholds(&self) -> Thresholds {
-        Thresholds {
-            upper: self.upper.load(Relaxed),
-            lower: self.lower.load(Relaxed),
-        }
-    }
-
     /// Whether it has as many connections as it may have. To be asked whenever
     /// somebody is sought for a new one: what it said last counts.
-    pub(crate) fn is_overloaded(&self) -> bool {
+    pub(crate) fn is_overloaded(&self, thresholds: Thresholds) -> bool {
         let before = self.overloaded.load(Relaxed);
-        let now = self
-            .thresholds()
-            .is_reached(before, self.total.load(Relaxed));
+        let now = thresholds.is_reached(before, self.total.load(Relaxed));
         if now != before {
             self.overloaded.store(now, Relaxed);
         }
@@ -159,24 +131,9 @@ impl Dest {
         self.persistent.load(Relaxed)
     }
 
-    #[inline]
-    pub(crate) fn weight(&self) -> u32 {
-        self.weight.load(Relaxed)
-    }
-
     /// The latest weight above 0; 0 if it never had one.
     pub(crate) fn last_weight(&self) -> u32 {
         self.last_weight.load(Relaxed)
-    }
-
-    /// The method that it was given.
-    #[inline]
-    pub(crate) fn configured(&self) -> Method {
-        // It was one when it was put there.
-        u8::try_from(self.method.load(Relaxed))
-            .ok()
-            .and_then(Method::from_number)
-            .unwrap_or(Method::Nat)
     }
 
     /// Takes it out of service, or back into it.
@@ -188,7 +145,7 @@ impl Dest {
     pub(crate) fn status(&self) -> DestStatus {
         DestStatus {
             available: self.available.load(Relaxed),
-            weight: self.weight(),
+            weight: self.weight.load(Relaxed),
         }
     }
 

@@ -7,6 +7,7 @@ use lvs_kapi::random;
 use lvs_wire::addr::{Address, AnyAddr, AnyEndpoint, Endpoint, Family};
 
 /// A secret, so that nobody can choose addresses that fall into one chain.
+#[derive(Clone, Copy)]
 pub(crate) struct Key([u64; 2]);
 
 impl Key {

@@ -25,6 +25,7 @@ mod shown;
 mod spaces;
 mod stats;
 mod templates;
+mod version;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::prelude::*;

@@ -2,7 +2,12 @@
 
 //! A virtual service: what clients talk to.
 
-use crate::{dests::Dest, locals::Pool, order, stats::Stats};
+use crate::{
+    dests::Dest,
+    locals::Pool,
+    stats::Stats,
+    version::{Backend, Draft, Version},
+};
 use core::{
     net::{Ipv4Addr, Ipv6Addr},
     sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -13,16 +18,13 @@ use lvs_engine::{
     conn::Method,
     dest::{self, DestConfig, LocalAddresses, Thresholds},
     laddr,
-    sched::{self, Candidates, Preference, Request},
     service::{ServiceConfig, ServiceKey},
     tunnel::Tunnel,
 };
 use lvs_kapi::{
-    gfp::Gfp,
     module::Reference,
     random,
     rcu::{self, ReadLock},
-    vec::Vec,
 };
 use lvs_wire::addr::{AnyAddr, AnyEndpoint, Family};
 
@@ -46,142 +48,8 @@ pub(crate) struct Service {
     _module: Reference,
 }
 
-/// What a service is set to and who serves it, at one moment.
-pub(crate) struct Version {
-    pub(crate) config: ServiceConfig,
-    /// Oldest first.
-    candidates: Vec<Candidate>,
-    /// Where the scheduler looks a client up, if it does.
-    table: Option<Vec<u16>>,
-}
-
-/// A destination, as schedulers weigh it.
-struct Candidate {
-    dest: Arc<Dest>,
-    weight: u32,
-    /// The latest one above 0.
-    last_weight: u32,
-}
-
-impl Candidate {
-    fn weigh(&mut self, weight: u32) {
-        self.weight = weight;
-        if weight > 0 {
-            self.last_weight = weight;
-        }
-    }
-}
-
-/// A version in the making. Whoever changes something finishes it first, which
-/// takes all memory, so that a change is made whole or not begun.
-pub(crate) struct Draft {
-    pub(crate) config: ServiceConfig,
-    candidates: Vec<Candidate>,
-}
-
-impl Draft {
-    /// Without destinations.
-    pub(crate) fn new(config: ServiceConfig) -> Self {
-        Self {
-            config,
-            candidates: Vec::new(),
-        }
-    }
-
-    /// Whether there is a destination at an address.
-    pub(crate) fn has(&self, real: AnyEndpoint) -> bool {
-        self.candidates.iter().any(|one| one.dest.real == real)
-    }
-
-    /// Adds a destination, in its place by its serial number. May sleep.
-    pub(crate) fn add(&mut self, dest: Arc<Dest>, weight: u32) -> Result<(), ConfigError> {
-        let mut candidate = Candidate {
-            weight,
-            last_weight: dest.last_weight(),
-            dest,
-        };
-        candidate.weigh(weight);
-        order::insert(&mut self.candidates, candidate, |one| one.dest.serial())
-    }
-
-    /// Gives the destination at an address another weight.
-    pub(crate) fn weigh(&mut self, real: AnyEndpoint, weight: u32) {
-        let mut candidates = self.candidates.iter_mut();
-        if let Some(candidate) = candidates.find(|one| one.dest.real == real) {
-            candidate.weigh(weight);
-        }
-    }
-
-    /// Takes out the destination at an address.
-    pub(crate) fn remove(&mut self, real: AnyEndpoint) {
-        self.candidates.retain(|one| one.dest.real != real);
-    }
-
-    /// The version, to be published; what is left has no destinations. May
-    /// sleep.
-    pub(crate) fn finish(&mut self) -> Result<rcu::Boxed<Version>, ConfigError> {
-        let config = self.config;
-        let candidates = core::mem::replace(&mut self.candidates, Vec::new());
-        let table = match config.scheduler.table_len() {
-            None => None,
-            Some(len) => {
-                let mut table = filled(sched::FREE, len)?;
-                let mut scratch = filled(Preference::default(), candidates.len())?;
-                let choice = Choice(&candidates);
-                config.scheduler.fill(&choice, &mut table, &mut scratch);
-                Some(table)
-            }
-        };
-        let version = Version {
-            config,
-            candidates,
-            table,
-        };
-        rcu::Boxed::new(version, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)
-    }
-}
-
-fn filled<T: Copy>(value: T, len: usize) -> Result<Vec<T>, ConfigError> {
-    let no_memory = |_| ConfigError::NoMemory;
-    let mut list = Vec::with_capacity(len, Gfp::Kernel).map_err(no_memory)?;
-    for _ in 0..len {
-        list.push(value, Gfp::Kernel).map_err(no_memory)?;
-    }
-    Ok(list)
-}
-
-/// The destinations of a service as the schedulers see them.
-struct Choice<'a>(&'a [Candidate]);
-
-impl Candidates for Choice<'_> {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn weight(&self, index: usize) -> u32 {
-        self.0.get(index).map_or(0, |one| one.weight)
-    }
-
-    fn last_weight(&self, index: usize) -> u32 {
-        self.0.get(index).map_or(0, |one| one.last_weight)
-    }
-
-    fn endpoint(&self, index: usize) -> Option<AnyEndpoint> {
-        self.0.get(index).map(|one| one.dest.real)
-    }
-
-    fn is_overloaded(&self, index: usize) -> bool {
-        self.0
-            .get(index)
-            .is_some_and(|one| one.dest.is_overloaded())
-    }
-
-    fn conns(&self, index: usize) -> (u32, u32) {
-        self.0.get(index).map_or((0, 0), |one| one.dest.conns())
-    }
-}
-
 /// What a service is known by besides its key, also in another generation.
+#[derive(Clone)]
 pub(crate) struct Lineage {
     serial: u64,
     stats: Arc<Stats>,
@@ -216,31 +84,36 @@ impl Lineage {
             cursor: service.cursor.load(Relaxed),
         }
     }
+
+    /// The counters.
+    pub(crate) fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
 }
 
 /// The pools that a service takes local addresses from.
-pub(crate) struct Pools {
+pub(crate) struct PoolPair {
     pub(crate) own: Arc<Pool>,
     pub(crate) default: Arc<Pool>,
 }
 
 impl Service {
-    /// Without destinations as yet. May sleep.
+    /// May sleep.
     ///
     /// # Errors
     ///
     /// The module is going away; no memory.
     pub(crate) fn new(
         key: ServiceKey,
-        config: ServiceConfig,
+        version: rcu::Boxed<Version>,
         masq_only: bool,
-        pools: Pools,
+        pools: PoolPair,
         lineage: Lineage,
     ) -> Result<Arc<Self>, ConfigError> {
         let module = Reference::take().ok_or(ConfigError::GoingAway)?;
         shared(Self {
             key,
-            version: rcu::Always::new(Draft::new(config).finish()?),
+            version: rcu::Always::new(version),
             cursor: AtomicU64::new(lineage.cursor),
             bypass: lineage.bypass,
             pool: pools.own,
@@ -263,18 +136,17 @@ impl Service {
         self.version(&ReadLock::new()).config
     }
 
-    /// The destinations, oldest first. Any context.
-    pub(crate) fn dests<'r>(
-        &'r self,
-        rcu: &'r ReadLock,
-    ) -> impl DoubleEndedIterator<Item = &'r Arc<Dest>> + 'r {
-        self.version(rcu).candidates.iter().map(|one| &one.dest)
+    /// A destination by its place. Any context.
+    pub(crate) fn dest_at(&self, index: usize) -> Option<Arc<Dest>> {
+        let rcu = ReadLock::new();
+        let backend = self.version(&rcu).backends().get(index)?;
+        Some(backend.dest.clone())
     }
 
     /// Whether packets of that family are of interest to it. Any context.
     pub(crate) fn is_about(&self, family: Family, rcu: &ReadLock) -> bool {
-        let is_of = |dest: &Arc<Dest>| Family::of(&dest.real.addr) == family;
-        self.key.family() == family || self.dests(rcu).any(is_of)
+        let is_of = |one: &Backend| Family::of(&one.dest.real.addr) == family;
+        self.key.family() == family || self.version(rcu).backends().iter().any(is_of)
     }
 
     /// Who gets the next connection, which `client` opens to `virt`, of those
@@ -284,33 +156,17 @@ impl Service {
         version: &'r Version,
         client: AnyEndpoint,
         virt: AnyAddr,
-    ) -> Option<&'r Arc<Dest>> {
-        let Version {
-            config,
-            candidates,
-            table,
-        } = version;
-        let request = Request {
-            client,
-            virt,
-            flags: config.flags,
-        };
-        let dest = |index| candidates.get(index).map(|one: &Candidate| &one.dest);
+    ) -> Option<&'r Backend> {
         loop {
             let cursor = self.cursor.load(Relaxed);
-            let pick =
-                config
-                    .scheduler
-                    .pick(cursor, &request, &Choice(candidates), table.as_deref())?;
+            let (backend, next) = version.pick(cursor, client, virt)?;
             // Schedulers that hash leave it alone, and then nothing shared is written.
-            if pick.cursor == cursor {
-                return dest(pick.index);
+            if next == cursor {
+                return Some(backend);
             }
-            let taken = self
-                .cursor
-                .compare_exchange(cursor, pick.cursor, Relaxed, Relaxed);
+            let taken = self.cursor.compare_exchange(cursor, next, Relaxed, Relaxed);
             if taken.is_ok() {
-                return dest(pick.index);
+                return Some(backend);
             }
         }
     }
@@ -337,63 +193,23 @@ impl Service {
     }
 
     /// How packets reach a destination from now on.
-    pub(crate) fn method(&self, dest: &Dest, rcu: &ReadLock) -> Method {
-        let family = Family::of(&dest.real.addr);
+    pub(crate) fn method(&self, backend: &Backend, rcu: &ReadLock) -> Method {
+        let family = Family::of(&backend.dest.real.addr);
         let pool = LocalAddresses {
             some: self.pool(family, rcu).is_some(),
             unwanted: self.is_masq_only(),
         };
-        dest::in_effect(dest.configured(), pool, family != self.key.family())
-    }
-
-    /// The destinations, newest first as stock lists them: those behind number
-    /// `last`, or all with 0. Any context.
-    ///
-    /// Each that stays is met once, whatever is added and removed meanwhile,
-    /// if the caller keeps the lowest number that it has met.
-    pub(crate) fn dests_behind<'r>(
-        &'r self,
-        last: u64,
-        rcu: &'r ReadLock,
-    ) -> impl Iterator<Item = &'r Arc<Dest>> + 'r {
-        let all = self.dests(rcu).rev();
-        all.filter(move |dest| last == 0 || dest.serial() < last)
-    }
-
-    /// The destination at an address. Any context.
-    pub(crate) fn find_dest(&self, real: AnyEndpoint) -> Option<Arc<Dest>> {
-        let rcu = ReadLock::new();
-        let mut dests = self.dests(&rcu);
-        dests.find(|dest| dest.real == real).cloned()
+        let mixed = family != self.key.family();
+        dest::in_effect(backend.config.method, pool, mixed)
     }
 
     /// What it is now, to be changed. May sleep; one writer at a time.
     pub(crate) fn draft(&self) -> Result<Draft, ConfigError> {
         // Memory first: a read section must not sleep.
-        let len = self.version(&ReadLock::new()).candidates.len();
-        let mut candidates =
-            Vec::with_capacity(len, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
-        let rcu = ReadLock::new();
-        let version = self.version(&rcu);
-        for Candidate {
-            dest,
-            weight,
-            last_weight,
-        } in version.candidates.iter()
-        {
-            let candidate = Candidate {
-                dest: dest.clone(),
-                weight: *weight,
-                last_weight: *last_weight,
-            };
-            candidates
-                .push_within(candidate)
-                .map_err(|_| ConfigError::NoMemory)?;
-        }
-        Ok(Draft {
-            config: version.config,
-            candidates,
-        })
+        let len = self.version(&ReadLock::new()).backends().len();
+        let mut draft = Draft::with_room(self.config(), len)?;
+        draft.copy(self.version(&ReadLock::new()))?;
+        Ok(draft)
     }
 
     /// Lets packets see another version. One writer at a time.

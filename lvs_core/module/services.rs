@@ -6,16 +6,20 @@ mod addresses;
 mod dests;
 mod generation;
 mod lists;
+mod noted;
+mod pools;
+mod removed;
 mod replace;
 
 pub(crate) use replace::Next;
 
 use crate::{
     locals::Pool,
-    service::{shared, Lineage, Pools, Service},
+    service::{shared, Lineage, PoolPair, Service},
+    version::Draft,
 };
 use addresses::{Addresses, Sorted};
-use generation::Generation;
+use generation::{Generation, Sketch};
 use kernel::{prelude::*, static_lock_class, sync::Arc};
 use lists::Lists;
 use lvs_engine::{
@@ -51,7 +55,8 @@ impl Services {
     pub(crate) fn new() -> Result<Self> {
         let no_memory = |_| ENOMEM;
         let pool = Arc::new(Pool::new(random::u32(), 0), GFP_KERNEL)?;
-        let generation = Generation::new(pool).map_err(no_memory)?;
+        let sketch = Sketch::<Arc<Service>>::new().map_err(no_memory)?;
+        let generation = Generation::of(&sketch, |one| Some(one), pool).map_err(no_memory)?;
         let generation = shared(generation).map_err(no_memory)?;
         let published = rcu::Boxed::new(generation.clone(), Gfp::Kernel)?;
         Ok(Self {
@@ -88,8 +93,8 @@ impl Services {
     /// locks held that must not be waited for with ours.
     pub(crate) fn forget_routes(&self, rcu: &ReadLock) {
         for service in self.generation(rcu).iter(rcu) {
-            for dest in service.dests(rcu) {
-                dest.forget_route();
+            for backend in service.version(rcu).backends() {
+                backend.dest.forget_route();
             }
         }
     }
@@ -136,7 +141,7 @@ impl Services {
         let key = request.key()?;
         let mut lists = self.lists.lock();
         let config = request.add(key, self.find(key).is_some())?;
-        self.claim(key, &lists.generation.default_pool, &lists.pools)?;
+        self.claim(&lists, key)?;
         let added = self.add_checked(&mut lists, key, config, start);
         if added.is_err() {
             lists.forget_idle(key);
@@ -151,19 +156,22 @@ impl Services {
         config: ServiceConfig,
         start: impl FnOnce(Family) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        let pools = Pools {
+        let pools = PoolPair {
             own: lists.pool(key)?,
             default: lists.generation.default_pool.clone(),
         };
         let lineage = Lineage::new(key, lists.next_serial(), lists.stats(key)?)?;
-        let service = Service::new(key, config, false, pools, lineage)?;
+        let version = Draft::with_room(config, 0)?.finish()?;
+        let service = Service::new(key, version, false, pools, lineage)?;
         let family = key.family();
         if !lists.has_family(family) {
             start(family)?;
         }
         let no_memory = |_| ConfigError::NoMemory;
-        lists.services.reserve(Gfp::Kernel).map_err(no_memory)?;
+        lists.services.reserve(1, Gfp::Kernel).map_err(no_memory)?;
         lists.generation.add(&service)?;
+        // Those of a removed service may have come back.
+        service.stats.clear();
         // There is room, so that nothing fails once it can be found.
         let _ = lists.services.push_within(service);
         Ok(())
@@ -194,6 +202,7 @@ impl Services {
     fn take_out(&self, lists: &mut Lists, service: &Arc<Service>) -> Result<(), ConfigError> {
         lists.generation.remove(service)?;
         lists.retire_all(service);
+        lists.removed.sort();
         let place = lists
             .services
             .iter()
@@ -212,6 +221,7 @@ impl Services {
         for service in services.iter() {
             lists.retire_all(service);
         }
+        lists.removed.sort();
     }
 
     /// What `then` says of a family without a service, while none is added.
@@ -260,8 +270,8 @@ impl Services {
                 .is_none_or(|only| only.serial == service.serial)
             {
                 service.stats.clear();
-                for dest in service.dests(&rcu) {
-                    dest.stats.clear();
+                for backend in service.version(&rcu).backends() {
+                    backend.dest.stats.clear();
                 }
             }
         }
@@ -274,11 +284,11 @@ impl Services {
         let mut lists = self.lists.lock();
         lists
             .removed
-            .retain(|(_, dest)| dest.conns() != (0, 0) || dest.persistent() != 0);
+            .retain(|dest| dest.conns() != (0, 0) || dest.persistent() != 0);
         lists.generation.default_pool.tidy();
-        lists.pools.retain(|(key, pool)| {
+        lists.pools.retain(|key, pool| {
             pool.tidy();
-            !pool.is_idle(&ReadLock::new()) || self.find(*key).is_some()
+            !pool.is_idle(&ReadLock::new()) || self.find(key).is_some()
         });
     }
 }

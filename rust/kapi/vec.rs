@@ -88,18 +88,19 @@ impl<T> Vec<T> {
     ///
     /// No memory: nothing has changed, and the value is dropped.
     pub fn push(&mut self, value: T, gfp: Gfp) -> Result<(), AllocError> {
-        self.reserve(gfp)?;
+        self.reserve(1, gfp)?;
         self.push_within(value).map_err(|_| AllocError)
     }
 
-    /// Makes room for one more value. Context as `gfp` says.
+    /// Makes room for so many more values. Context as `gfp` says.
     ///
     /// # Errors
     ///
     /// No memory: nothing has changed.
-    pub fn reserve(&mut self, gfp: Gfp) -> Result<(), AllocError> {
-        if self.len == self.capacity {
-            let capacity = self.capacity.saturating_mul(2).max(4);
+    pub fn reserve(&mut self, additional: usize, gfp: Gfp) -> Result<(), AllocError> {
+        let needed = self.len.saturating_add(additional);
+        if needed > self.capacity {
+            let capacity = self.capacity.saturating_mul(2).max(needed).max(4);
             let mut more = Self::with_capacity(capacity, gfp)?;
             // SAFETY: Both are memory for at least `len` values, apart from
             // each other.
@@ -119,7 +120,7 @@ impl<T> Vec<T> {
     ///
     /// As [`Vec::push`].
     pub fn insert(&mut self, index: usize, value: T, gfp: Gfp) -> Result<(), AllocError> {
-        self.reserve(gfp)?;
+        self.reserve(1, gfp)?;
         let index = index.min(self.len);
         let behind = self.len.wrapping_sub(index);
         // SAFETY: `index` is inside or at the end, the `behind` values from
@@ -132,6 +133,16 @@ impl<T> Vec<T> {
         // INVARIANT: One more is initialised.
         self.len = self.len.wrapping_add(1);
         Ok(())
+    }
+
+    /// Lets two values change places, if both are there.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        if a < self.len && b < self.len {
+            let start = self.start.as_ptr();
+            // SAFETY: Both are inside and initialised; the swap may be with
+            // itself.
+            unsafe { ptr::swap(start.add(a), start.add(b)) };
+        }
     }
 
     /// Takes the last value off.

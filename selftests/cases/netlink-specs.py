@@ -249,6 +249,13 @@ def test_replacing_by_the_spec_of_lvs():
         same((errno.EINVAL, 20 + len(packed[0])), (refused.errno, refused.offset))
     else:
         raise AssertionError("a rule of two kinds was taken")
+    # Who means to name a service beside the rules has not replaced all there is.
+    try:
+        FAMILIES["LVS"].ask(11, spec.pack("lvs", {"service": SERVICE["LVS"]}))
+    except Refused as refused:
+        same((errno.EINVAL, "A set is made of rules alone."), (refused.errno, refused.text))
+    else:
+        raise AssertionError("a set without rules, but with a service, was taken")
     # As it was, for the facts that follow.
     usual = {"sched-name": "rr\0", "flags": bytes(8), "timeout": 0, "netmask": 0xFFFFFFFF}
     rules = [{"service": dict(SERVICE["LVS"], **usual)}] + [{"laddr": {"af": 2, "addr": a}} for a in before[:1]]

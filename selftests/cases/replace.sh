@@ -215,7 +215,7 @@ test_once_a_set_may_be_large() {
     local i start end
     for ((i = 0; i < 4000; i++)); do
         printf '%s\n' "-A -t 198.51.$((i / 250)).$((i % 250)):80 -s wrr" "-a -t 198.51.$((i / 250)).$((i % 250)):80 -r $S1:$((i + 1)) -g" \
-            "-a -t 198.51.$((i / 250)).$((i % 250)):80 -r $S2:$((i + 1)) -g"
+            "-a -t 198.51.$((i / 250)).$((i % 250)):80 -r $S2:$((i + 1)) -m"
     done >"$TMP/large"
     now_ms start; put <"$TMP/large"; now_ms end
     same 12000 "$(adm -Sn | wc -l)" rules
@@ -249,6 +249,35 @@ test_once_without_privilege_it_is_refused() {
     done
     adm -Sn >"$TMP/again"
     same_file "$TMP/saved" "$TMP/again"
+    # Nor may root of a user namespace, who owns a network namespace: nobody else may make services there either.
+    refused 'must be root' unshare -Urn ipvsadm-rs -R --replace <"$TMP/saved"
+}
+
+# As an edit: what has been away since it was added does not keep the rest from being set.
+test_once_a_tunnel_whose_route_is_away_stays() {
+    local set="-A -t $VIP:7000 -s rr
+-a -t $VIP:7000 -r 192.0.2.1:7000 -i"
+    refused 'no route' put <<<"$set"
+    ip -n director route add 192.0.2.0/24 via "$S1"
+    put <<<"$set"
+    ip -n director route del 192.0.2.0/24
+    put <<<"$set -w 5"
+    has "$(adm -Sn)" "-r 192.0.2.1:7000 -i -w 5"
+    refused 'no route' put <<<"$set
+-a -t $VIP:7000 -r 192.0.2.2:7000 -i"
+}
+
+# A client that stays with its server does not stay with one that the set has not.
+test_persistence_follows_the_set() {
+    local of
+    for of in s1 s2 s1; do
+        put <<RULES
+-P -z $LIP1
+-A -t $vip:7000 -s rr -p 300
+-a -t $vip:7000 -r ${!of}:7000 --fullnat
+RULES
+        has "$(hello 7000)" "^$of "; has "$(hello 7000)" "^$of "
+    done
 }
 
 run_facts v4 v6

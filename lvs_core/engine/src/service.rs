@@ -17,8 +17,8 @@ use crate::conn::Protocol;
 use crate::persist;
 use crate::sched::Scheduler;
 
-/// What names a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What names a service. The order is of no meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceKey {
     /// By what packets are addressed to.
     Address {

@@ -4,7 +4,7 @@
 //! the attributes is stock's.
 
 use super::{addr::padded, stats::Figures};
-use crate::{dests::Dest, ns::Ns, service::Service};
+use crate::{dests::Dest, ns::Ns, service::Service, version::Backend};
 use kernel::prelude::*;
 use lvs_engine::{
     conn::Method,
@@ -48,11 +48,11 @@ pub(super) fn dests(
     };
     let rcu = ReadLock::new();
     let Cursor([last, ..]) = cursor;
-    for each in service.dests_behind(*last, &rcu) {
+    for each in service.version(&rcu).behind(*last) {
         out.message(cmd::NEW_DEST, |out| {
             out.nest_unmarked(attr::DEST, |out| dest(each, out))
         })?;
-        *last = behind(*last, each);
+        *last = behind(*last, &each.dest);
     }
     Ok(())
 }
@@ -101,13 +101,14 @@ fn flags_and_mask(flags: u32) -> [u8; 8] {
 
 /// One destination. FULLNAT reads as masquerading: strict clients know no
 /// other number for it.
-fn dest(each: &Dest, out: &mut Writer<'_>) -> Result {
+fn dest(backend: &Backend, out: &mut Writer<'_>) -> Result {
+    let each = &backend.dest;
     let DestConfig {
         method,
         weight,
         thresholds,
         tunnel,
-    } = each.config();
+    } = backend.config;
     let (active, inactive) = each.conns();
     out.bytes(dest::ADDR, &padded(&each.real.addr))?;
     out.be16(dest::PORT, each.real.port)?;

@@ -4,7 +4,8 @@
 //! in `Documentation/netlink/specs/lvs.yaml`.
 //!
 //! Everybody may read; changing needs CAP_NET_ADMIN in the user namespace that
-//! owns the network namespace. Attributes are checked strictly.
+//! owns the network namespace, and REPLACE, which makes services, in the initial
+//! one as with the family `IPVS`. Attributes are checked strictly.
 
 use super::{
     lvs_reply,
@@ -67,7 +68,7 @@ impl Handler for Lvs {
         op(cmd::GET_CONN, Does::Dump, Right::Anyone),
         op(cmd::GET_DROPS, Does::Do, Right::Anyone),
         op(cmd::GET_EVENTS, Does::Do, Right::Anyone),
-        op(cmd::REPLACE, Does::Do, Right::NamespaceAdmin),
+        op(cmd::REPLACE, Does::Do, Right::Admin),
     ];
 
     fn doit(request: &Request<'_>) -> Result<(), Refusal> {
@@ -148,6 +149,13 @@ fn masq_only(flags: u32) -> Result<bool, Refusal> {
 /// Lets the rules of a request take the place of all that there is. Without
 /// any rule, nothing is left.
 fn replace(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
+    let attrs = request.attrs();
+    if [attr::SERVICE, attr::LADDR, attr::FILTER]
+        .iter()
+        .any(|number| attrs.has(*number))
+    {
+        return Err(Refusal::new(EINVAL, c"A set is made of rules alone."));
+    }
     let replaced = Ns::replace(ns, request.net(), |next| {
         for attr in request.each(attr::RULE) {
             let added = parse::lvs_rule(request, attr).and_then(|rule| add(next, &rule));

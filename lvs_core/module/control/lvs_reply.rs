@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     conns::{now, Connection, Conns, Flows},
-    dests::Dest,
     family::Family,
     locals::{Local, Pool},
     ns::Ns,
-    service::Service, //
+    service::Service,
+    version::Backend,
 };
 use core::{net::IpAddr, sync::atomic::Ordering::Relaxed};
 use kernel::{prelude::*, sync::Arc};
@@ -155,23 +155,24 @@ pub(super) fn dests(
         .ok_or(refusal(ConfigError::ServiceUnknown))?;
     let rcu = ReadLock::new();
     let Cursor([last, ..]) = cursor;
-    for each in service.dests_behind(*last, &rcu) {
+    for each in service.version(&rcu).behind(*last) {
         let method = service.method(each, &rcu);
         out.message(cmd::GET_DEST, |out| dest(each, method, out))?;
-        *last = behind(*last, each);
+        *last = behind(*last, &each.dest);
     }
     Ok(())
 }
 
-fn dest(each: &Dest, method: Method, out: &mut Writer<'_>) -> Result {
+fn dest(backend: &Backend, method: Method, out: &mut Writer<'_>) -> Result {
+    let (each, config) = (&backend.dest, backend.config);
     let (active, inactive) = each.conns();
     out.nest(attr::DEST, |out| {
         out.u16(dest::AF, AnyFamily::of(&each.real.addr).af())?;
         addr(out, dest::ADDR, each.real.addr)?;
         out.be16(dest::PORT, each.real.port)?;
         out.u32(dest::METHOD, method.number().into())?;
-        out.u32(dest::CONFIGURED, each.configured().number().into())?;
-        out.u32(dest::WEIGHT, each.weight())?;
+        out.u32(dest::CONFIGURED, config.method.number().into())?;
+        out.u32(dest::WEIGHT, config.weight)?;
         out.u32(dest::ACTIVE, active)?;
         out.u32(dest::INACTIVE, inactive)?;
         let figures = Figures::of(&each.stats);

@@ -10,12 +10,12 @@ use super::{
 };
 use crate::{
     conns::{now, Connection, Flows},
-    dests::Dest,
     family,
     ns::Ns,
     service::Service,
     stats::Totals,
-    templates::Template, //
+    templates::Template,
+    version::Backend,
 };
 use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::{
@@ -67,9 +67,8 @@ impl Rows for Services {
             *next = each.serial.wrapping_add(1);
             service(each, out);
             let rcu = ReadLock::new();
-            for dest in each.dests(&rcu).rev() {
-                let method = each.method(dest, &rcu);
-                row(dest, method, out);
+            for backend in each.version(&rcu).behind(0) {
+                row(backend, each.method(backend, &rcu), out);
             }
             true
         });
@@ -139,10 +138,11 @@ pub(super) fn method_name(method: Method) -> &'static str {
     }
 }
 
-fn row(each: &Dest, method: Method, out: &SeqFile) {
+fn row(backend: &Backend, method: Method, out: &SeqFile) {
+    let each = &backend.dest;
     let (active, inactive) = each.conns();
     let (addr, port) = (Bracketed(each.real.addr), each.real.port);
-    let (method, weight) = (method_name(method), each.weight());
+    let (method, weight) = (method_name(method), backend.config.weight);
     seq_print!(out, "  -> {addr}:{port:04X}      {method:<7} {weight:<6} ");
     seq_print!(out, "{active:<10} {inactive:<10}\n");
 }

@@ -5,7 +5,7 @@
 use super::{lists::Lists, Services};
 use crate::{locals::Pool, order, service::Service, shown::Shown};
 use core::net::{Ipv4Addr, Ipv6Addr};
-use kernel::{prelude::*, sync::Arc};
+use kernel::prelude::*;
 use lvs_engine::{
     config::ConfigError,
     conn::{Method, Protocol},
@@ -29,12 +29,11 @@ impl Services {
     ) -> Result<(), ConfigError> {
         let mut lists = self.lists.lock();
         let pool = match key {
-            Some(key) => lists.known_pool(key),
-            None => Some(lists.generation.default_pool.clone()),
+            Some(key) => lists.pools.find(key),
+            None => Some(&lists.generation.default_pool),
         };
         let exists = pool.is_some_and(|pool| pool.has(local.addr));
-        let services = lists.services.iter().map(|service| &service.key);
-        self.check_local(key.as_ref(), local, exists, services)?;
+        self.check_local(&lists, key.as_ref(), local.addr, exists)?;
         let added = self.add_to_pool(&mut lists, key, local);
         if let (Err(_), Some(key)) = (&added, key) {
             lists.forget_idle(key);
@@ -62,18 +61,19 @@ impl Services {
         Ok(())
     }
 
-    /// Whether there may be a local address beside those `services`.
-    pub(super) fn check_local<'a>(
+    /// Whether there may be a local address beside the services.
+    fn check_local(
         &self,
+        lists: &Lists,
         key: Option<&ServiceKey>,
-        local: LocalConfig,
+        addr: AnyAddr,
         exists: bool,
-        mut services: impl Iterator<Item = &'a ServiceKey>,
     ) -> Result<(), ConfigError> {
-        laddr::check(local.addr, key, exists)?;
+        laddr::check(addr, key, exists)?;
         // Few local addresses ever were virtual ones.
-        let was = self.virtuals.has_any(&ReadLock::new(), local.addr);
-        if was && services.any(|key| laddr::conflicts(local.addr, key)) {
+        let was = self.virtuals.has_any(&ReadLock::new(), addr);
+        let mut services = lists.services.iter();
+        if was && services.any(|service| laddr::conflicts(addr, &service.key)) {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
         Ok(())
@@ -110,9 +110,10 @@ impl Services {
                 } => asked == u16::from(protocol.number()),
                 ServiceKey::Fwmark { .. } => true,
             };
-            asks && service
-                .dests(rcu)
-                .any(|dest| dest.real == server && service.method(dest, rcu) == Method::Nat)
+            let mut backends = service.version(rcu).backends().iter();
+            asks && backends.any(|backend| {
+                backend.dest.real == server && service.method(backend, rcu) == Method::Nat
+            })
         };
         // The walk is only for who was one once.
         self.nat_servers.has(rcu, server)
@@ -131,9 +132,10 @@ impl Services {
         let mut lists = self.lists.lock();
         let pool = match key {
             Some(key) => lists
-                .known_pool(key)
+                .pools
+                .find(key)
                 .ok_or(ConfigError::LocalAddressUnknown)?,
-            None => lists.generation.default_pool.clone(),
+            None => &lists.generation.default_pool,
         };
         pool.remove(addr).map_err(|error| {
             if error == ENOENT {
@@ -148,21 +150,17 @@ impl Services {
         Ok(())
     }
 
-    /// Checks that no service is to be at a local address that `default` or
-    /// one of the pools has, and remembers the services' address.
-    pub(super) fn claim(
-        &self,
-        key: ServiceKey,
-        default: &Pool,
-        pools: &[(ServiceKey, Arc<Pool>)],
-    ) -> Result<(), ConfigError> {
+    /// Checks that no service is to be at a local address, and remembers the
+    /// services' address.
+    pub(super) fn claim(&self, lists: &Lists, key: ServiceKey) -> Result<(), ConfigError> {
         let ServiceKey::Address { addr, .. } = key else {
             return Ok(());
         };
         // Few virtual addresses ever were local ones.
         let was = self.locals.has_any(&ReadLock::new(), addr);
-        let has = |pool: &Pool| pool.has(addr);
-        if was && (has(default) || pools.iter().any(|(_, pool)| has(pool))) {
+        let default = &lists.generation.default_pool;
+        let mut pools = lists.pools.iter();
+        if was && (default.has(addr) || pools.any(|(_, pool)| pool.has(addr))) {
             return Err(ConfigError::LocalAddressIsVirtual);
         }
         self.virtuals.add(addr)
@@ -217,6 +215,32 @@ impl Addresses {
             AnyAddr::V6(addr) => self.v6.add(addr),
         }
     }
+
+    /// What will be in it with more. May sleep; one writer at a time.
+    pub(super) fn with(&self, more: &[AnyAddr]) -> Result<Grown, ConfigError> {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for addr in more {
+            match addr {
+                AnyAddr::V4(addr) => push(&mut v4, *addr)?,
+                AnyAddr::V6(addr) => push(&mut v6, *addr)?,
+            }
+        }
+        Ok(Grown {
+            v4: self.v4.with(v4)?,
+            v6: self.v6.with(v6)?,
+        })
+    }
+
+    pub(super) fn publish(&self, grown: Grown) {
+        self.v4.publish(grown.v4);
+        self.v6.publish(grown.v6);
+    }
+}
+
+/// What [`Addresses`] are to be.
+pub(super) struct Grown {
+    v4: Option<rcu::Boxed<Vec<Ipv4Addr>>>,
+    v6: Option<rcu::Boxed<Vec<Ipv6Addr>>>,
 }
 
 /// What only becomes more, in ascending order.
@@ -238,26 +262,65 @@ impl<T: Ord + Copy + Send + Sync + 'static> Sorted<T> {
 
     /// One writer at a time. May sleep.
     pub(super) fn add(&self, one: T) -> Result<(), ConfigError> {
-        if self.has(&ReadLock::new(), one) {
-            return Ok(());
-        }
+        let mut more = Vec::new();
+        push(&mut more, one)?;
+        self.publish(self.with(more)?);
+        Ok(())
+    }
+
+    /// The list with more; `None` when it has all of those. May sleep; one
+    /// writer at a time.
+    pub(super) fn with(&self, mut more: Vec<T>) -> Result<Option<rcu::Boxed<Vec<T>>>, ConfigError> {
         let no_memory = |_| ConfigError::NoMemory;
+        {
+            let rcu = ReadLock::new();
+            more.retain(|one| !self.has(&rcu, *one));
+        }
+        if more.is_empty() {
+            return Ok(None);
+        }
+        order::sort(&mut more, |one| *one);
+        // Memory first: a read section must not sleep.
         let len = self.all(&ReadLock::new()).len();
-        let mut more = Vec::with_capacity(len.saturating_add(1), Gfp::Kernel).map_err(no_memory)?;
+        let len = len.saturating_add(more.len());
+        let mut merged = Vec::with_capacity(len, Gfp::Kernel).map_err(no_memory)?;
         let rcu = ReadLock::new();
-        let all = self.all(&rcu);
-        let (Ok(place) | Err(place)) = order::place(all, |other| other.cmp(&one));
-        let (below, above) = all.split_at_checked(place).unwrap_or_default();
-        for part in [below, &[one], above] {
-            for each in part {
-                more.push_within(*each).map_err(|_| ConfigError::NoMemory)?;
+        let (mut old, mut new) = (self.all(&rcu), &*more);
+        while let Some(next) = least(&mut old, &mut new) {
+            if merged.last() != Some(&next) {
+                merged
+                    .push_within(next)
+                    .map_err(|_| ConfigError::NoMemory)?;
             }
         }
         drop(rcu);
-        let more = rcu::Boxed::new(more, Gfp::Kernel).map_err(no_memory)?;
-        self.0.replace(Some(more));
-        Ok(())
+        let merged = rcu::Boxed::new(merged, Gfp::Kernel);
+        Ok(Some(merged.map_err(no_memory)?))
     }
+
+    pub(super) fn publish(&self, list: Option<rcu::Boxed<Vec<T>>>) {
+        if list.is_some() {
+            self.0.replace(list);
+        }
+    }
+}
+
+/// Takes the least of what two sorted lists begin with.
+fn least<'b, 'a: 'b, T: Ord + Copy>(a: &'b mut &'a [T], b: &'b mut &'a [T]) -> Option<T> {
+    let from = match (a.first(), b.first()) {
+        (Some(first), Some(other)) if other < first => b,
+        (Some(_), _) => a,
+        (None, _) => b,
+    };
+    let (first, rest) = from.split_first()?;
+    *from = rest;
+    Some(*first)
+}
+
+/// Adds an item at the end. May sleep.
+pub(super) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), ConfigError> {
+    list.push(item, Gfp::Kernel)
+        .map_err(|_| ConfigError::NoMemory)
 }
 
 /// The log's line about a pool that has its first address.

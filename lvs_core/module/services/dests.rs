@@ -2,7 +2,7 @@
 
 //! The destinations of services.
 
-use super::Services;
+use super::{lists::retire, Services};
 use crate::dests::Dest;
 use kernel::prelude::*;
 use lvs_engine::{
@@ -30,12 +30,15 @@ impl Services {
         let mut lists = self.lists.lock();
         let service = self.known(key)?;
         let mut draft = service.draft()?;
-        let (named, config) = self.new_dest(net, key, request, |named| draft.has(named))?;
+        let named = request.full_key(key.family())?;
+        let config = request.add(named, draft.find(named).is_some())?;
+        check(net, named, &config)?;
+        self.note(named, &config)?;
         let family = Family::of(&named.addr);
         if !lists.has_family(family) {
             start(family)?;
         }
-        let former = lists.removed(key, named);
+        let former = lists.removed.find(key, named).cloned();
         let serial = lists.next_serial();
         let dest = match &former {
             Some(dest) => dest.clone(),
@@ -43,41 +46,15 @@ impl Services {
                 .map_err(|_| ConfigError::NoMemory)?,
         };
         dest.set_serial(serial);
-        draft.add(dest, config.weight)?;
+        draft.add(dest, config)?;
         let version = draft.finish()?;
         if let Some(dest) = former {
-            lists.revive(&dest);
+            lists.removed.revive(key, &dest);
             dest.change(config);
             dest.set_available(true);
         }
         service.publish(version);
         Ok(())
-    }
-
-    /// Checks a request to add a destination to the service `key`, and
-    /// remembers its address. `exists` says whether one is there. May sleep.
-    pub(super) fn new_dest(
-        &self,
-        net: &Net,
-        key: ServiceKey,
-        request: &DestRequest<'_>,
-        exists: impl FnOnce(AnyEndpoint) -> bool,
-    ) -> Result<(AnyEndpoint, DestConfig), ConfigError> {
-        let named = request.full_key(key.family())?;
-        let config = request.add(named, exists(named))?;
-        if !route::has_family(net, Family::of(&named.addr)) {
-            return Err(ConfigError::Ipv6Off);
-        }
-        let is_unicast = match named.addr {
-            AnyAddr::V4(addr) => route::is_unicast(net, addr),
-            AnyAddr::V6(addr) => route::is_unicast(net, addr),
-        };
-        if !is_unicast {
-            return Err(ConfigError::DestAddress);
-        }
-        has_way(net, named, config.method)?;
-        self.note(named, &config)?;
-        Ok((named, config))
     }
 
     /// Remembers servers that packets may come from which are about the
@@ -99,9 +76,11 @@ impl Services {
     ) -> Result<(), ConfigError> {
         let _lists = self.lists.lock();
         let service = self.known(key)?;
+        let mut draft = service.draft()?;
         let named = request.full_key(key.family())?;
-        let dest = service.find_dest(named);
-        let current = dest.as_ref().map(|dest| dest.config());
+        let found = draft.find(named);
+        let current = found.map(|found| found.config);
+        let dest = found.map(|found| found.dest.clone());
         let config = request.edit(current)?;
         // One that is a tunnel stays one while its route is away.
         if !current.is_some_and(|current| current.method == config.method) {
@@ -109,8 +88,7 @@ impl Services {
         }
         self.note(named, &config)?;
         if let Some(dest) = dest {
-            let mut draft = service.draft()?;
-            draft.weigh(named, config.weight);
+            draft.change(named, config);
             let version = draft.finish()?;
             dest.change(config);
             service.publish(version);
@@ -127,13 +105,30 @@ impl Services {
         let mut lists = self.lists.lock();
         let service = self.known(key)?;
         let named = request.key(key.family())?;
-        let dest = service.find_dest(named).ok_or(ConfigError::DestUnknown)?;
         let mut draft = service.draft()?;
+        let found = draft.find(named).ok_or(ConfigError::DestUnknown)?;
+        let dest = found.dest.clone();
         draft.remove(named);
         service.publish(draft.finish()?);
-        lists.retire(key, &dest);
+        retire(&dest);
+        lists.removed.add(key, &dest);
         Ok(())
     }
+}
+
+/// Checks that this host can send to a new destination. May sleep.
+pub(super) fn check(net: &Net, named: AnyEndpoint, config: &DestConfig) -> Result<(), ConfigError> {
+    if !route::has_family(net, Family::of(&named.addr)) {
+        return Err(ConfigError::Ipv6Off);
+    }
+    let is_unicast = match named.addr {
+        AnyAddr::V4(addr) => route::is_unicast(net, addr),
+        AnyAddr::V6(addr) => route::is_unicast(net, addr),
+    };
+    if !is_unicast {
+        return Err(ConfigError::DestAddress);
+    }
+    has_way(net, named, config.method)
 }
 
 /// A tunnel leads to where packets of this host can go: nobody else would say

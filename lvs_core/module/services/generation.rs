@@ -18,31 +18,17 @@ use lvs_wire::addr::AnyEndpoint;
 
 const BUCKETS: usize = 256;
 
-/// The services by key, and the pool for those without addresses of their own.
-pub(crate) struct Generation {
-    key: Key,
-    buckets: Vec<rcu::Cell<Vec<Arc<Service>>>>,
-    pub(super) default_pool: Arc<Pool>,
-}
+/// Which bucket the service of a key is in.
+#[derive(Clone, Copy)]
+pub(super) struct Placing(Key);
 
-impl Generation {
-    /// Without services as yet. May sleep.
-    pub(super) fn new(default_pool: Arc<Pool>) -> Result<Self, ConfigError> {
-        let no_memory = |_| ConfigError::NoMemory;
-        let mut buckets = Vec::with_capacity(BUCKETS, Gfp::Kernel).map_err(no_memory)?;
-        for _ in 0..BUCKETS {
-            buckets
-                .push(rcu::Cell::empty(), Gfp::Kernel)
-                .map_err(no_memory)?;
-        }
-        Ok(Self {
-            key: Key::random(),
-            buckets,
-            default_pool,
-        })
+impl Placing {
+    pub(super) fn new() -> Self {
+        Self(Key::random())
     }
 
-    fn bucket(&self, key: &ServiceKey) -> Option<&rcu::Cell<Vec<Arc<Service>>>> {
+    /// One of `buckets`; `None` of a protocol that there are no services of.
+    fn of<T>(&self, buckets: &[T], key: &ServiceKey) -> Option<usize> {
         let hash = match key {
             ServiceKey::Address {
                 protocol,
@@ -51,12 +37,52 @@ impl Generation {
             } => {
                 let protocol = Protocol::from_number(u8::try_from(*protocol).ok()?)?;
                 let virt = AnyEndpoint::new(*addr, *port);
-                self.key.endpoint(protocol, *addr, virt)
+                self.0.endpoint(protocol, *addr, virt)
             }
-            ServiceKey::Fwmark { mark, .. } => self.key.number(u64::from(*mark)),
+            ServiceKey::Fwmark { mark, .. } => self.0.number(u64::from(*mark)),
         };
         // CAST: Widening.
-        self.buckets.get(hash as usize % BUCKETS)
+        (hash as usize).checked_rem(buckets.len())
+    }
+}
+
+/// The services by key, and the pool for those without addresses of their own.
+pub(crate) struct Generation {
+    placing: Placing,
+    buckets: Vec<rcu::Cell<Vec<Arc<Service>>>>,
+    pub(super) default_pool: Arc<Pool>,
+}
+
+impl Generation {
+    /// Of the services that `service` finds in a sketch. May sleep.
+    pub(super) fn of<T>(
+        sketch: &Sketch<T>,
+        service: impl Fn(&T) -> Option<&Arc<Service>>,
+        default_pool: Arc<Pool>,
+    ) -> Result<Self, ConfigError> {
+        let no_memory = |_| ConfigError::NoMemory;
+        let mut buckets = Vec::with_capacity(BUCKETS, Gfp::Kernel).map_err(no_memory)?;
+        for from in sketch.buckets.iter() {
+            let bucket = rcu::Cell::empty();
+            if !from.is_empty() {
+                let mut list = Vec::with_capacity(from.len(), Gfp::Kernel).map_err(no_memory)?;
+                for service in from.iter().filter_map(|one| service(one)) {
+                    list.push(service.clone(), Gfp::Kernel).map_err(no_memory)?;
+                }
+                let list = rcu::Boxed::new(list, Gfp::Kernel).map_err(no_memory)?;
+                bucket.replace(Some(list));
+            }
+            buckets.push(bucket, Gfp::Kernel).map_err(no_memory)?;
+        }
+        Ok(Self {
+            placing: sketch.placing,
+            buckets,
+            default_pool,
+        })
+    }
+
+    fn bucket(&self, key: &ServiceKey) -> Option<&rcu::Cell<Vec<Arc<Service>>>> {
+        self.buckets.get(self.placing.of(&self.buckets, key)?)
     }
 
     /// The service that a key names. Any context.
@@ -128,6 +154,39 @@ impl Generation {
             let rcu = ReadLock::new();
             each(bucket.read(&rcu).map_or(0, |services| services.len()));
         }
+    }
+}
+
+/// A generation in the making: something of each service, in the bucket where
+/// the service is to be.
+pub(super) struct Sketch<T> {
+    placing: Placing,
+    buckets: Vec<Vec<T>>,
+}
+
+impl<T> Sketch<T> {
+    /// Without services as yet. May sleep.
+    pub(super) fn new() -> Result<Self, ConfigError> {
+        let no_memory = |_| ConfigError::NoMemory;
+        let mut buckets = Vec::with_capacity(BUCKETS, Gfp::Kernel).map_err(no_memory)?;
+        for _ in 0..BUCKETS {
+            buckets.push(Vec::new(), Gfp::Kernel).map_err(no_memory)?;
+        }
+        Ok(Self {
+            placing: Placing::new(),
+            buckets,
+        })
+    }
+
+    /// What there is in the bucket of a key.
+    pub(super) fn bucket(&mut self, key: &ServiceKey) -> Option<&mut Vec<T>> {
+        let place = self.placing.of(&self.buckets, key)?;
+        self.buckets.get_mut(place)
+    }
+
+    /// All there is, bucket by bucket.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.buckets.iter_mut().flat_map(|bucket| bucket.iter_mut())
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! What is written of services: one writer at a time has it.
 
-use super::generation::Generation;
+use super::{generation::Generation, pools::Pools, removed::Removed};
 use crate::{
     dests::Dest,
     locals::Pool,
@@ -11,19 +11,16 @@ use crate::{
 };
 use kernel::sync::Arc;
 use lvs_engine::{config::ConfigError, service::ServiceKey};
-use lvs_kapi::{gfp::Gfp, random, rcu::ReadLock, vec::Vec};
-use lvs_wire::addr::{AnyEndpoint, Family};
+use lvs_kapi::{random, rcu::ReadLock, vec::Vec};
+use lvs_wire::addr::Family;
 
 /// What the mutex guards: all that is written, in the order of listings.
 pub(super) struct Lists {
     /// What packets find.
     pub(super) generation: Arc<Generation>,
     pub(super) services: Vec<Arc<Service>>,
-    /// The pools of services' keys, also of services that are not there.
-    pub(super) pools: Vec<(ServiceKey, Arc<Pool>)>,
-    /// Destinations that were removed and still have connections: added
-    /// again, they get them back.
-    pub(super) removed: Vec<(ServiceKey, Arc<Dest>)>,
+    pub(super) pools: Pools,
+    pub(super) removed: Removed,
     serial: u64,
 }
 
@@ -33,8 +30,8 @@ impl Lists {
         Self {
             generation,
             services: Vec::new(),
-            pools: Vec::new(),
-            removed: Vec::new(),
+            pools: Pools::default(),
+            removed: Removed::default(),
             serial: 0,
         }
     }
@@ -54,36 +51,25 @@ impl Lists {
         services.any(|service| service.is_about(family, &rcu))
     }
 
-    /// The pool that belongs to a key, if there is one.
-    pub(super) fn known_pool(&self, key: ServiceKey) -> Option<Arc<Pool>> {
-        if let Some(service) = self.generation.find(key) {
-            return Some(service.pool.clone());
-        }
-        let found = self.pools.iter().find(|(known, _)| *known == key);
-        found.map(|(_, pool)| pool.clone())
-    }
-
     /// The pool that belongs to a key. If what it is for fails, it is to be
     /// forgotten ([`Lists::forget_idle`]).
     pub(super) fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
-        if let Some(pool) = self.known_pool(key) {
-            return Ok(pool);
+        if let Some(pool) = self.pools.find(key) {
+            return Ok(pool.clone());
         }
         let pool = shared(Pool::new(random::u32(), self.next_serial()))?;
-        self.pools
-            .push((key, pool.clone()), Gfp::Kernel)
-            .map_err(|_| ConfigError::NoMemory)?;
+        self.pools.add(key, pool.clone())?;
         Ok(pool)
     }
 
     /// Forgets the pool of a key that has neither addresses nor a service. May
     /// sleep.
     pub(super) fn forget_idle(&mut self, key: ServiceKey) {
-        if self.services.iter().any(|service| service.key == key) {
+        if self.generation.find(key).is_some() {
             return;
         }
-        self.pools.retain(|(known, pool)| {
-            if *known != key {
+        self.pools.retain(|known, pool| {
+            if known != key {
                 return true;
             }
             pool.tidy();
@@ -92,63 +78,30 @@ impl Lists {
     }
 
     /// The counters of a service that is made: those of its removed
-    /// destinations, if they may come back, from zero.
+    /// destinations, if they may come back. To be cleared when it is there.
     pub(super) fn stats(&self, key: ServiceKey) -> Result<Arc<Stats>, ConfigError> {
-        let former = self.removed.iter().find(|(known, _)| *known == key);
-        if let Some((_, dest)) = former {
-            dest.service_stats.clear();
-            return Ok(dest.service_stats.clone());
+        match self.removed.stats(key) {
+            Some(former) => Ok(former.clone()),
+            None => shared(Stats::new().map_err(|_| ConfigError::NoMemory)?),
         }
-        shared(Stats::new().map_err(|_| ConfigError::NoMemory)?)
     }
 
-    /// A destination is removed from its service.
-    pub(super) fn retire(&mut self, key: ServiceKey, dest: &Arc<Dest>) {
-        dest.set_available(false);
-        // The route holds a device.
-        dest.forget_route();
-        // No memory to remember it: added again, it is a new one.
-        let _ = self.removed.push((key, dest.clone()), Gfp::Atomic);
-    }
-
-    /// A service is removed, and its destinations with it.
+    /// A service is removed, and its destinations with it. To be followed by
+    /// [`Removed::sort`]. May sleep.
     pub(super) fn retire_all(&mut self, service: &Service) {
-        let rcu = ReadLock::new();
-        for dest in service.dests(&rcu) {
-            self.retire(service.key, dest);
+        let mut index = 0_usize;
+        // A read section must not sleep.
+        while let Some(dest) = service.dest_at(index) {
+            retire(&dest);
+            self.removed.push(service.key, &dest);
+            index = index.saturating_add(1);
         }
     }
+}
 
-    /// A service made way for another set: its destinations are removed, but
-    /// for those that serve it there.
-    pub(super) fn retire_but_heirs(&mut self, service: &Service) {
-        let heir = self.generation.find(service.key);
-        let rcu = ReadLock::new();
-        for dest in service.dests(&rcu) {
-            let stays = heir.as_ref().and_then(|heir| heir.find_dest(dest.real));
-            if !stays.is_some_and(|stays| Arc::ptr_eq(&stays, dest)) {
-                self.retire(service.key, dest);
-            }
-        }
-    }
-
-    /// The destination, if it was removed and still has connections.
-    pub(super) fn removed(&self, key: ServiceKey, real: AnyEndpoint) -> Option<Arc<Dest>> {
-        let is_it = |(known, dest): &&(ServiceKey, Arc<Dest>)| *known == key && dest.real == real;
-        self.removed
-            .iter()
-            .find(is_it)
-            .map(|(_, dest)| dest.clone())
-    }
-
-    /// It is no removed one any more.
-    pub(super) fn revive(&mut self, dest: &Arc<Dest>) {
-        let place = self
-            .removed
-            .iter()
-            .position(|(_, removed)| Arc::ptr_eq(removed, dest));
-        if let Some(place) = place {
-            self.removed.swap_remove(place);
-        }
-    }
+/// A destination serves its service no more.
+pub(super) fn retire(dest: &Dest) {
+    dest.set_available(false);
+    // The route holds a device.
+    dest.forget_route();
 }

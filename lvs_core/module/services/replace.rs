@@ -16,24 +16,26 @@
 //! Until the pointer is moved anything may fail, and nothing has changed.
 
 use super::{
-    addresses::announce,
-    generation::Generation,
-    lists::Lists,
+    addresses::{announce, push},
+    generation::{Generation, Sketch},
+    lists::{retire, Lists},
+    noted::Noted,
+    pools::Pools,
     Services, //
 };
 use crate::{
     dests::Dest,
     locals::{Local, Pool},
     order,
-    service::{shared, Draft, Lineage, Pools, Service},
+    service::{shared, Lineage, PoolPair, Service},
+    version::Draft,
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     config::ConfigError,
-    conn::Method,
     dest::{DestConfig, DestRequest},
     laddr::LocalConfig,
-    service::{ServiceKey, ServiceRequest},
+    service::{ServiceConfig, ServiceKey, ServiceRequest},
 };
 use lvs_kapi::{
     gfp::Gfp,
@@ -42,7 +44,7 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
-use lvs_wire::addr::Family;
+use lvs_wire::addr::{AnyEndpoint, Family};
 
 /// A set in the making: rules are added in their order.
 pub(crate) struct Next<'a> {
@@ -50,35 +52,46 @@ pub(crate) struct Next<'a> {
     /// The set that there is.
     lists: &'a mut Lists,
     net: &'a Net,
-    generation: Generation,
-    /// In the order of the rules.
-    made: Vec<Made>,
-    /// Of keys that the rules name, as [`Lists::pools`].
-    pools: Vec<(ServiceKey, Arc<Pool>)>,
+    default_pool: Arc<Pool>,
+    sketch: Sketch<Made>,
+    /// Pools of keys without a service in the set, as far as rules go.
+    early: Vec<(ServiceKey, Arc<Pool>)>,
+    /// The set's addresses.
+    noted: Noted,
     locals: Vec<(Arc<Local>, bool)>,
-    dests: Vec<(Arc<Dest>, DestConfig, Past)>,
 }
 
-/// A service of the set, and who is to serve it.
+/// A service of the set.
 struct Made {
-    service: Arc<Service>,
-    draft: Draft,
+    key: ServiceKey,
+    config: ServiceConfig,
+    masq_only: bool,
+    pool: Arc<Pool>,
+    lineage: Lineage,
+    /// It was not there before.
+    is_new: bool,
+    /// Who served it, in the order of their addresses.
+    former: Vec<Member>,
+    /// Who else is to serve it, in the order of the addresses.
+    joining: Vec<Member>,
+    /// What it will be, once all rules are there.
+    service: Option<Arc<Service>>,
 }
 
-/// Where a destination that is no new one was until now.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Past {
-    /// In its service.
-    Serving,
-    /// Among the removed ones.
-    Removed,
+/// A destination, and what it is to be set to in the set, if it is in there.
+struct Member {
+    dest: Arc<Dest>,
+    /// What it is set to, if it serves.
+    current: Option<DestConfig>,
+    wanted: Option<DestConfig>,
 }
 
 impl Services {
     /// Lets the rules that `fill` adds take the place of all services,
     /// destinations and local addresses; when it fails, or anything else,
     /// nothing has changed. `start` is called for a family that was of no
-    /// interest before. May sleep.
+    /// interest before. No packet meets the former set any more when this
+    /// returns. May sleep.
     pub(crate) fn replace<E: From<ConfigError>>(
         &self,
         net: &Net,
@@ -99,16 +112,15 @@ impl<'a> Next<'a> {
         lists: &'a mut Lists,
         net: &'a Net,
     ) -> Result<Self, ConfigError> {
-        let default_pool = shared(lists.generation.default_pool.successor())?;
         Ok(Self {
-            generation: Generation::new(default_pool)?,
             services,
+            default_pool: shared(lists.generation.default_pool.successor())?,
             lists,
             net,
-            made: Vec::new(),
-            pools: Vec::new(),
+            sketch: Sketch::new()?,
+            early: Vec::new(),
+            noted: Noted::new()?,
             locals: Vec::new(),
-            dests: Vec::new(),
         })
     }
 
@@ -119,21 +131,42 @@ impl<'a> Next<'a> {
         masq_only: bool,
     ) -> Result<(), ConfigError> {
         let key = request.key()?;
-        let config = request.add(key, self.generation.find(key).is_some())?;
-        let default = self.generation.default_pool.clone();
-        self.services.claim(key, &default, &self.pools)?;
-        let (own, _) = self.pool(key)?;
-        let lineage = match self.lists.generation.find(key) {
-            Some(former) => Lineage::of(&former),
-            None => {
-                let serial = self.lists.next_serial();
-                Lineage::new(key, serial, self.lists.stats(key)?)?
-            }
+        let config = request.add(key, self.find(key).is_some())?;
+        self.noted.service(key)?;
+        let pool = match self.early.iter().position(|(known, _)| *known == key) {
+            Some(place) => self.early.swap_remove(place).map(|(_, pool)| pool),
+            None => None,
         };
-        let service = Service::new(key, config, masq_only, Pools { own, default }, lineage)?;
-        self.generation.add(&service)?;
-        let draft = Draft::new(config);
-        push(&mut self.made, Made { service, draft })
+        let pool = match pool {
+            Some(pool) => pool,
+            None => self.new_pool(key)?,
+        };
+        let known = self.lists.generation.find(key);
+        let lineage = match &known {
+            Some(service) => Lineage::of(service),
+            None => Lineage::new(key, self.lists.next_serial(), self.lists.stats(key)?)?,
+        };
+        let made = Made {
+            key,
+            config,
+            masq_only,
+            pool,
+            lineage,
+            is_new: known.is_none(),
+            former: match &known {
+                Some(service) => members(service)?,
+                None => Vec::new(),
+            },
+            joining: Vec::new(),
+            service: None,
+        };
+        let bucket = self.sketch.bucket(&key).ok_or(ConfigError::Family)?;
+        push(bucket, made)
+    }
+
+    fn find(&mut self, key: ServiceKey) -> Option<&mut Made> {
+        let bucket = self.sketch.bucket(&key)?;
+        bucket.iter_mut().find(|made| made.key == key)
     }
 
     /// Adds a destination to a service of the set. May sleep.
@@ -142,42 +175,48 @@ impl<'a> Next<'a> {
         key: ServiceKey,
         request: &DestRequest<'_>,
     ) -> Result<(), ConfigError> {
-        // Rules of a service are together, most of the time.
-        let is_it = |made: &Made| made.service.key == key;
-        let last = self.made.len().wrapping_sub(1);
-        let index = match self.made.last() {
-            Some(made) if is_it(made) => Some(last),
-            _ => self.made.iter().position(is_it),
-        };
-        let made = index.and_then(|index| self.made.get_mut(index));
-        let Made { service, draft } = made.ok_or(ConfigError::ServiceUnknown)?;
-        let exists = |named| draft.has(named);
-        let (named, config) = self.services.new_dest(self.net, key, request, exists)?;
-        let serving = self.lists.generation.find(key);
-        let serving = serving.and_then(|former| former.find_dest(named));
-        let known = match serving {
-            Some(dest) => Some((dest, Past::Serving)),
-            None => {
-                let removed = self.lists.removed(key, named);
-                removed.map(|dest| (dest, Past::Removed))
-            }
-        };
-        let dest = match known {
-            Some((dest, past)) => {
-                if past == Past::Removed {
-                    dest.set_serial(self.lists.next_serial());
+        let bucket = self.sketch.bucket(&key);
+        let mut made = bucket.into_iter().flat_map(|bucket| bucket.iter_mut());
+        let made = made.find(|made| made.key == key);
+        let made = made.ok_or(ConfigError::ServiceUnknown)?;
+        let named = request.full_key(key.family())?;
+        let member = |list: &Vec<Member>| order::place(list, |one| one.dest.real.cmp(&named));
+        let (former, joining) = (member(&made.former), member(&made.joining));
+        let current = former.ok().and_then(|place| made.former.get_mut(place));
+        let exists = joining.is_ok() || current.as_ref().is_some_and(|one| one.wanted.is_some());
+        let config = request.add(named, exists)?;
+        match current {
+            // As an edit: what is about the way there was seen to before.
+            Some(one) => {
+                let same = |current: DestConfig| current.method == config.method;
+                if !one.current.is_some_and(same) {
+                    super::dests::check(self.net, named, &config)?;
                 }
-                push(&mut self.dests, (dest.clone(), config, past))?;
-                dest
+                one.wanted = Some(config);
             }
             None => {
-                let dest = Dest::new(named, config, service.stats.clone());
-                let dest = dest.map_err(|_| ConfigError::NoMemory)?;
+                super::dests::check(self.net, named, &config)?;
+                let dest = match self.lists.removed.find(key, named) {
+                    Some(dest) => dest.clone(),
+                    None => {
+                        let dest = Dest::new(named, config, made.lineage.stats().clone());
+                        dest.map_err(|_| ConfigError::NoMemory)?
+                    }
+                };
+                // Nobody asks a removed one for its number.
                 dest.set_serial(self.lists.next_serial());
-                dest
+                let member = Member {
+                    dest,
+                    current: None,
+                    wanted: Some(config),
+                };
+                let (Ok(place) | Err(place)) = joining;
+                made.joining
+                    .insert(place, member, Gfp::Kernel)
+                    .map_err(|_| ConfigError::NoMemory)?;
             }
-        };
-        draft.add(dest, config.weight)
+        }
+        self.noted.server(named, &config)
     }
 
     /// Adds a local address to the pool of a key, or to the default one. May
@@ -187,38 +226,41 @@ impl<'a> Next<'a> {
         key: Option<ServiceKey>,
         local: LocalConfig,
     ) -> Result<(), ConfigError> {
-        let (pool, former) = match key {
+        let pool = match key {
             Some(key) => self.pool(key)?,
-            None => (
-                self.generation.default_pool.clone(),
-                Some(self.lists.generation.default_pool.clone()),
-            ),
+            None => self.default_pool.clone(),
         };
-        let exists = pool.has(local.addr);
-        let services = self.made.iter().map(|made| &made.service.key);
-        self.services
-            .check_local(key.as_ref(), local, exists, services)?;
-        self.services.locals.add(local.addr)?;
-        let adopted = pool.adopt(former.as_deref(), local.addr);
+        self.noted
+            .local(local.addr, key.as_ref(), pool.has(local.addr))?;
+        let former = match key {
+            Some(key) => self.lists.pools.find(key),
+            None => Some(&self.lists.generation.default_pool),
+        };
+        let adopted = pool.adopt(former.map(|pool| &**pool), local.addr);
         let adopted = adopted.map_err(|_| ConfigError::NoMemory)?;
         push(&mut self.locals, (adopted, local.dedicated))
     }
 
-    /// The pool of a key in this set, and the one before it.
-    fn pool(&mut self, key: ServiceKey) -> Result<(Arc<Pool>, Option<Arc<Pool>>), ConfigError> {
-        let former = self.lists.known_pool(key);
-        if let Some(service) = self.generation.find(key) {
-            return Ok((service.pool.clone(), former));
+    /// The pool of a key in this set.
+    fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
+        if let Some(made) = self.find(key) {
+            return Ok(made.pool.clone());
         }
-        if let Some((_, pool)) = self.pools.iter().find(|(known, _)| *known == key) {
-            return Ok((pool.clone(), former));
+        if let Some((_, pool)) = self.early.iter().find(|(known, _)| *known == key) {
+            return Ok(pool.clone());
         }
-        let pool = shared(match &former {
-            Some(former) => former.successor(),
-            None => Pool::new(random::u32(), self.lists.next_serial()),
-        })?;
-        push(&mut self.pools, (key, pool.clone()))?;
-        Ok((pool, former))
+        let pool = self.new_pool(key)?;
+        push(&mut self.early, (key, pool.clone()))?;
+        Ok(pool)
+    }
+
+    /// A pool that follows the one that a key has, or a new one.
+    fn new_pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
+        let serial = match self.lists.pools.find(key) {
+            Some(former) => return shared(former.successor()),
+            None => self.lists.next_serial(),
+        };
+        shared(Pool::new(random::u32(), serial))
     }
 
     /// Takes the place of the set that there is.
@@ -226,7 +268,7 @@ impl<'a> Next<'a> {
         mut self,
         start: impl Fn(Family) -> Result<(), ConfigError>,
     ) -> Result<(), ConfigError> {
-        self.finish_pools()?;
+        let pools = self.finish_pools()?;
         let services = self.finish_services()?;
         for family in [Family::V4, Family::V6] {
             let is_about = |service: &Arc<Service>| service.is_about(family, &ReadLock::new());
@@ -234,86 +276,165 @@ impl<'a> Next<'a> {
                 start(family)?;
             }
         }
-        let generation = shared(self.generation)?;
+        let Self {
+            services: store,
+            lists,
+            default_pool,
+            mut sketch,
+            noted,
+            locals,
+            ..
+        } = self;
+        let noted = noted.finish(store)?;
+        let generation = Generation::of(&sketch, |made| made.service.as_ref(), default_pool)?;
+        let generation = shared(generation)?;
         let published = rcu::Boxed::new(generation.clone(), Gfp::Kernel);
         let published = published.map_err(|_| ConfigError::NoMemory)?;
+        let mut leaving = 0_usize;
+        for service in lists.services.iter() {
+            let count = service.version(&ReadLock::new()).backends().len();
+            leaving = leaving.saturating_add(count);
+        }
+        lists.removed.reserve(leaving);
 
         // From here on nothing fails.
-        let (store, lists) = (self.services, self.lists);
-        let former = &lists.generation.default_pool;
-        greet(None, &generation.default_pool, Some(former));
-        for (key, pool) in self.pools.iter() {
-            greet(Some(*key), pool, lists.known_pool(*key).as_deref());
-        }
-        // A method must never be FULLNAT where there is no local address for
-        // it: it becomes that last, and ceases to be that first.
-        let dests = self.dests.iter();
-        let change = |fullnat| {
-            for (dest, config, _) in dests.clone() {
-                if (config.method == Method::Fullnat) == fullnat {
-                    dest.change(*config);
-                }
-            }
-        };
-        for (dest, _, past) in dests.clone() {
-            if *past == Past::Removed {
-                lists.revive(dest);
-                dest.set_available(true);
-            }
-        }
-        change(false);
+        noted.publish(store);
         store.generation.replace(published);
-        change(true);
-        for (local, dedicated) in self.locals.iter() {
+        // Who opens a connection goes by the generation. What packets of
+        // connections see of a server follows.
+        let former = core::mem::replace(&mut lists.generation, generation);
+        let gone = core::mem::replace(&mut lists.services, services);
+        for made in sketch.iter_mut() {
+            made.enter(lists);
+        }
+        for service in gone.iter() {
+            if lists.generation.find(service.key).is_none() {
+                lists.retire_all(service);
+            }
+        }
+        lists.removed.retain(|dest| !dest.status().available);
+        lists.removed.sort();
+        for (local, dedicated) in locals.iter() {
             local.enter(*dedicated);
         }
-        generation.default_pool.see_off();
-        self.pools.iter().for_each(|(_, pool)| pool.see_off());
-        let mut pools = self.pools;
-        pools.retain(|(key, pool)| {
-            pool.tidy();
-            generation.find(*key).is_some() || !pool.is_idle(&ReadLock::new())
-        });
-        lists.pools = pools;
-        lists.generation = generation;
-        let gone = core::mem::replace(&mut lists.services, services);
-        for service in gone.iter() {
-            lists.retire_but_heirs(service);
+        let before = core::mem::replace(&mut lists.pools, pools);
+        let default = &lists.generation.default_pool;
+        greet(None, default, Some(&former.default_pool));
+        default.see_off();
+        for (key, pool) in lists.pools.iter() {
+            greet(Some(*key), pool, before.find(*key).map(|pool| &**pool));
+            pool.see_off();
         }
+        // Packets that still look at the former set may take an address of it,
+        // which is to be known for as long as it has connections.
+        rcu::synchronize();
+        let Lists {
+            pools, generation, ..
+        } = lists;
+        generation.default_pool.tidy();
+        pools.retain(|key, pool| {
+            pool.tidy();
+            generation.find(key).is_some() || !pool.is_idle(&ReadLock::new())
+        });
         Ok(())
     }
 
     /// Every pool that there is has one that follows it, if only for the
-    /// addresses that leave it; all in the order of listings.
-    fn finish_pools(&mut self) -> Result<(), ConfigError> {
+    /// addresses that leave it.
+    fn finish_pools(&mut self) -> Result<Pools, ConfigError> {
         let no_memory = |_| ConfigError::NoMemory;
         let former = &self.lists.generation.default_pool;
-        let dismissed = self.generation.default_pool.dismiss(former);
-        dismissed.map_err(no_memory)?;
+        self.default_pool.dismiss(former).map_err(no_memory)?;
         let mut index = 0_usize;
-        while let Some((key, former)) = self.lists.pools.get(index).cloned() {
+        while let Some((key, former)) = self.lists.pools.at(index).cloned() {
             index = index.saturating_add(1);
-            let (pool, _) = self.pool(key)?;
+            let pool = self.pool(key)?;
             pool.dismiss(&former).map_err(no_memory)?;
         }
-        let mut sorted = Vec::new();
-        for (key, pool) in self.pools.iter() {
-            let number = |(_, pool): &(ServiceKey, Arc<Pool>)| pool.serial;
-            order::insert(&mut sorted, (*key, pool.clone()), number)?;
+        let mut all = core::mem::replace(&mut self.early, Vec::new());
+        for made in self.sketch.iter_mut() {
+            push(&mut all, (made.key, made.pool.clone()))?;
         }
-        self.pools = sorted;
-        Ok(())
+        Pools::of(all)
     }
 
     /// The services with their destinations, in the order of listings.
     fn finish_services(&mut self) -> Result<Vec<Arc<Service>>, ConfigError> {
         let mut services = Vec::new();
-        for Made { service, draft } in self.made.iter_mut() {
-            service.publish(draft.finish()?);
-            order::insert(&mut services, service.clone(), |service| service.serial)?;
+        for made in self.sketch.iter_mut() {
+            push(&mut services, made.finish(&self.default_pool)?)?;
         }
+        order::sort(&mut services, |service| service.serial);
         Ok(services)
     }
+}
+
+impl Made {
+    /// The service. May sleep.
+    fn finish(&mut self, default: &Arc<Pool>) -> Result<Arc<Service>, ConfigError> {
+        let mut draft = Draft::with_room(self.config, 0)?;
+        for member in [&self.former, &self.joining]
+            .into_iter()
+            .flat_map(|m| m.iter())
+        {
+            if let Some(config) = member.wanted {
+                draft.add(member.dest.clone(), config)?;
+            }
+        }
+        let pools = PoolPair {
+            own: self.pool.clone(),
+            default: default.clone(),
+        };
+        let lineage = self.lineage.clone();
+        let service = Service::new(self.key, draft.finish()?, self.masq_only, pools, lineage)?;
+        self.service = Some(service.clone());
+        Ok(service)
+    }
+
+    /// The set that it is of is known now: its destinations are told, and those
+    /// that it has not go. May sleep.
+    fn enter(&mut self, lists: &mut Lists) {
+        if self.is_new {
+            self.lineage.stats().clear();
+        }
+        for member in [&self.former, &self.joining]
+            .into_iter()
+            .flat_map(|m| m.iter())
+        {
+            match member.wanted {
+                Some(config) => {
+                    member.dest.change(config);
+                    member.dest.set_available(true);
+                }
+                None => {
+                    retire(&member.dest);
+                    lists.removed.push(self.key, &member.dest);
+                }
+            }
+        }
+    }
+}
+
+/// Who serves a service, in the order of the addresses. May sleep.
+fn members(service: &Service) -> Result<Vec<Member>, ConfigError> {
+    let len = service.version(&ReadLock::new()).backends().len();
+    let mut members = Vec::with_capacity(len, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
+    let rcu = ReadLock::new();
+    for backend in service.version(&rcu).backends() {
+        let member = Member {
+            dest: backend.dest.clone(),
+            current: Some(backend.config),
+            wanted: None,
+        };
+        members
+            .push_within(member)
+            .map_err(|_| ConfigError::NoMemory)?;
+    }
+    drop(rcu);
+    order::sort(&mut members, |one: &Member| -> AnyEndpoint {
+        one.dest.real
+    });
+    Ok(members)
 }
 
 /// The log's line about a pool that has addresses and had none.
@@ -323,10 +444,4 @@ fn greet(owner: Option<ServiceKey>, pool: &Pool, former: Option<&Pool>) {
     if former.is_none_or(is_empty) && !is_empty(pool) {
         announce(owner);
     }
-}
-
-/// Adds an item at the end. May sleep.
-fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), ConfigError> {
-    list.push(item, Gfp::Kernel)
-        .map_err(|_| ConfigError::NoMemory)
 }

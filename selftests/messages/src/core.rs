@@ -3,6 +3,8 @@
 //! What the kernel's netlink makes of the bytes of one send, before a family
 //! sees them and after: `netlink_rcv_skb`, `genl_rcv_msg`, `genl_header_check`.
 
+use lvs_wire::netlink::lvs;
+
 use crate::{
     attrs::{Attrs, Strictness},
     family::Family,
@@ -169,6 +171,8 @@ fn request(
     };
     let may = match family {
         Family::Ipvs => rights.initial,
+        // It makes services.
+        Family::Lvs if *command == lvs::cmd::REPLACE => rights.initial,
         Family::Lvs | Family::Toa => rights.own || !known.writes,
     };
     if !may {

@@ -7,16 +7,12 @@ use crate::{
     conns::Conns,
     dests::Dest,
     family::Family,
-    service::{Service, Version},
+    service::Service,
     templates::{Control, Subject, Templates},
+    version::{Backend, Version},
 };
 use kernel::sync::Arc;
-use lvs_engine::{
-    conn::Method,
-    drop_reason::DropReason,
-    persist,
-    service::{ServiceConfig, ServiceKey},
-};
+use lvs_engine::{conn::Method, drop_reason::DropReason, persist, service::ServiceKey};
 use lvs_kapi::route;
 use lvs_wire::addr::Family as AnyFamily;
 
@@ -56,33 +52,39 @@ pub(super) fn choose<'r, A: Family>(
     let schedule = || service.schedule(version, client, virt);
     let asked = head.destination.port;
     let found = if config.is_persistent() {
-        persistent(cx, &conns.templates, service, config, head, schedule)?
+        persistent(cx, &conns.templates, service, version, head, schedule)?
     } else {
-        schedule().map(|dest| {
-            let port = match dest.real.port {
+        schedule().map(|backend| {
+            let port = match backend.dest.real.port {
                 0 => asked,
                 port => port,
             };
-            (dest, None, port)
+            (backend, None, port)
         })
     };
+    let chosen = found.map(|(backend, control, port)| Chosen {
+        dest: &backend.dest,
+        control,
+        port,
+        method: service.method(backend, cx.rcu),
+    });
     let bypass = || {
         let dest = service.bypass.as_ref()?;
         let elsewhere = route::is_unicast(cx.net, head.destination.addr)
             && !route::is_local(cx.net, head.destination.addr);
-        (cx.ns.settings.cache_bypass() && elsewhere).then_some((dest, None, 0))
+        let chosen = Chosen {
+            dest,
+            control: None,
+            port: 0,
+            method: Method::Bypass,
+        };
+        (cx.ns.settings.cache_bypass() && elsewhere).then_some(chosen)
     };
-    let (dest, control, port) = found.or_else(bypass).ok_or(DropReason::NoDestination)?;
-    Ok(Chosen {
-        dest,
-        control,
-        port,
-        method: service.method(dest, cx.rcu),
-    })
+    chosen.or_else(bypass).ok_or(DropReason::NoDestination)
 }
 
 /// The server, its template and the port, as in [`Chosen`].
-type Found<'r> = (&'r Arc<Dest>, Option<Arc<Control>>, u16);
+type Found<'r> = (&'r Backend, Option<Arc<Control>>, u16);
 
 /// The server that the client stays with, or, if it has none yet, the one that
 /// it will stay with.
@@ -90,10 +92,11 @@ fn persistent<'r, A: Family>(
     cx: Context<'r>,
     templates: &'r Templates,
     service: &'r Service,
-    config: &ServiceConfig,
+    version: &'r Version,
     head: &Head<A>,
-    schedule: impl FnOnce() -> Option<&'r Arc<Dest>>,
+    schedule: impl FnOnce() -> Option<&'r Backend>,
 ) -> Result<Option<Found<'r>>, DropReason> {
+    let config = &version.config;
     let asked = head.destination.port;
     let own_port = match service.key {
         ServiceKey::Address { port, .. } => port,
@@ -111,35 +114,41 @@ fn persistent<'r, A: Family>(
             mark => mark,
         },
     };
-    let found = templates.find(cx.rcu, subject).filter(|template| {
-        let status = template.dest.status();
-        let quiet = status.weight == 0 && cx.ns.settings.expire_quiescent_template();
-        let holds = status.available && !quiet;
-        if !holds {
-            templates.remove(*template);
+    // Who is of another version serves nobody of this one.
+    let found = templates.find(cx.rcu, subject).and_then(|template| {
+        let quiet = cx.ns.settings.expire_quiescent_template();
+        let holds = |backend: &&Backend| backend.config.weight != 0 || !quiet;
+        let backend = version.of(&template.dest).filter(holds);
+        if backend.is_none() {
+            templates.remove(template);
         }
-        holds
+        Some((backend?, Some(template)))
     });
-    let template = match found {
-        Some(template) => template,
+    let (backend, template) = match found {
+        Some(found) => found,
         None => {
-            let Some(dest) = schedule() else {
+            let Some(backend) = schedule() else {
                 return Ok(None);
             };
             let port = if template_port != 0 {
-                dest.real.port
+                backend.dest.real.port
             } else {
                 0
             };
-            templates
-                .add(cx.rcu, subject, dest, port, config.timeout)
-                .ok_or(DropReason::NoMemory)?
+            let template = templates
+                .add(cx.rcu, subject, &backend.dest, port, config.timeout)
+                .ok_or(DropReason::NoMemory)?;
+            // Another CPU may have been faster, and see another version.
+            match version.of(&template.dest) {
+                Some(backend) => (backend, Some(template)),
+                None => (backend, None),
+            }
         }
     };
-    let template = template.get();
-    let port = match template.dest.real.port {
+    let port = match backend.dest.real.port {
         port if port != 0 && asked == own_port => port,
         _ => asked,
     };
-    Ok(Some((&template.dest, Some(template.control.clone()), port)))
+    let control = template.map(|template| template.control.clone());
+    Ok(Some((backend, control, port)))
 }

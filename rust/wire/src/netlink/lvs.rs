@@ -4,8 +4,9 @@
 //!
 //! Described in `Documentation/netlink/specs/lvs.yaml`. Integers are in host
 //! order unless a line says otherwise. Replies carry the command of the
-//! request. Writing (`SET_SERVICE`, `NEW_LADDR`, `DEL_LADDR`, `REPLACE`) needs
-//! CAP_NET_ADMIN in the user namespace that owns the network namespace.
+//! request. Writing (`SET_SERVICE`, `NEW_LADDR`, `DEL_LADDR`) needs
+//! CAP_NET_ADMIN in the user namespace that owns the network namespace,
+//! `REPLACE` in the initial one, since it makes services.
 
 /// Name of the family.
 pub const NAME: &str = "LVS";

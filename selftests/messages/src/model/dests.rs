@@ -248,7 +248,7 @@ impl State {
 
     pub(super) fn add_dest(&mut self, attrs: &Attrs<'_>) -> Verdict {
         let (service, request) = self.dest_request(attrs)?;
-        add(service, request.attrs)
+        add(service, request.attrs, None)
     }
 
     pub(super) fn edit_dest(&mut self, attrs: &Attrs<'_>) -> Verdict {
@@ -296,8 +296,9 @@ impl State {
     }
 }
 
-/// Adds a destination to a service.
-pub(super) fn add(service: &mut Service, attrs: Attrs<'_>) -> Verdict {
+/// Adds a destination to a service that takes the place of another. One that
+/// serves that one already is not asked for its way again.
+pub(super) fn add(service: &mut Service, attrs: Attrs<'_>, old: Option<&Service>) -> Verdict {
     let service_is_v6 = service.key.is_v6();
     let request = Request {
         attrs,
@@ -319,10 +320,13 @@ pub(super) fn add(service: &mut Service, attrs: Attrs<'_>) -> Verdict {
         return Err(ConfigError::DestAddress.into());
     }
     let dest = request.dest(key, numbers, None)?;
-    if !is_host(addr) {
-        return Err(ConfigError::DestAddress.into());
+    let serving = old.and_then(|old| old.dest(key));
+    if !serving.is_some_and(|serving| serving.method == dest.method) {
+        if !is_host(addr) {
+            return Err(ConfigError::DestAddress.into());
+        }
+        has_way(&dest)?;
     }
-    has_way(&dest)?;
     service.dests.push(dest);
     Ok(())
 }

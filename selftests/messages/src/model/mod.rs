@@ -100,7 +100,7 @@ impl State {
     pub(crate) fn does(&mut self, family: Family, command: u8, request: &Request<'_>) -> Verdict {
         match family {
             Family::Ipvs => self.ipvs(command, &request.attrs),
-            Family::Lvs if command == lvs::cmd::REPLACE => self.replace(request.body),
+            Family::Lvs if command == lvs::cmd::REPLACE => self.replace(request),
             Family::Lvs => self.lvs(command, &request.attrs),
             Family::Toa if command == toa_numbers::cmd::SET_CONFIG => self.toa.change(request),
             Family::Toa => Ok(()),

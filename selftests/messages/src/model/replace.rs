@@ -5,7 +5,7 @@
 use lvs_engine::config::ConfigError;
 use lvs_wire::netlink::lvs::{attr, rule};
 
-use super::{dests, locals, named, services, Key, Refusal, State, Verdict};
+use super::{dests, locals, named, services, Key, Refusal, Request, State, Verdict};
 use crate::attrs::{number, split, Attrs, Policy, Strictness};
 
 const POLICY: [Policy; 5] = [
@@ -18,22 +18,27 @@ const POLICY: [Policy; 5] = [
 
 impl State {
     /// All rules of a message, or none of them.
-    pub(super) fn replace(&mut self, body: &[u8]) -> Verdict {
+    pub(super) fn replace(&mut self, request: &Request<'_>) -> Verdict {
+        let others = [attr::SERVICE, attr::LADDR, attr::FILTER];
+        if others.iter().any(|number| request.attrs.has(*number)) {
+            let text = "A set is made of rules alone.";
+            return Err(Refusal::said(libc::EINVAL, text));
+        }
         let mut next = Self {
             services: Vec::new(),
             pools: locals::Pools::new(),
             ..self.clone()
         };
-        let (all, _) = split(body);
+        let (all, _) = split(request.body);
         for (_, payload) in all.iter().filter(|(kind, _)| number(*kind) == attr::RULE) {
-            next.add_rule(&named(payload, &POLICY, Strictness::Strict)?)?;
+            next.add_rule(&named(payload, &POLICY, Strictness::Strict)?, self)?;
         }
         next.keep_places(self);
         *self = next;
         Ok(())
     }
 
-    fn add_rule(&mut self, attrs: &Attrs<'_>) -> Verdict {
+    fn add_rule(&mut self, attrs: &Attrs<'_>, old: &Self) -> Verdict {
         let (service, dest) = (attrs.bytes(rule::SERVICE), attrs.bytes(rule::DEST));
         match (service, dest, attrs.bytes(rule::LADDR), attrs.u32(rule::FLAGS)) {
             (service, None, None, flags) => {
@@ -47,7 +52,8 @@ impl State {
                 let service = service.ok_or(ConfigError::ServiceMissing)?;
                 let key = services::rule_owner(service)?.key()?;
                 let service = self.service_mut(&key);
-                dests::add(service.ok_or(ConfigError::ServiceUnknown)?, dest)
+                let service = service.ok_or(ConfigError::ServiceUnknown)?;
+                dests::add(service, dest, old.service(&key))
             }
             (owner, None, Some(local), None) => {
                 let local = locals::rule(local)?;
