@@ -189,10 +189,13 @@ def test_a_clients_own_claim_is_removed_and_counted():
     same(before + 2, drops("toa_spoofed_removed"))
 
 
-def test_broken_options_change_nothing():
-    for i, options in enumerate((b"\x08\x00" + b"\1" * 2, b"\xfe\x01\1\1", b"\x05\xff\1\1", b"\1\1\1\x02")):
-        got = Flow64(20150 + i).syn(options)
-        assert options in got.l4.options or told(got) == 20150 + i, got
+def test_options_end_at_a_broken_one():
+    own, spoofed, cut = toa("192.0.2.66", 666), drops("toa_spoofed_removed"), drops("options_cut")
+    broken = (b"\x08\x00" + b"\1" * 2, b"\xfe\x01\1\1", b"\x05\xff\1\1", b"\1\1\1\x02")
+    for i, options in enumerate(broken):
+        got = Flow64(20150 + i).syn(own + options)
+        same((20150 + i, [254]), (told(got), [k for k, _ in got.l4.parsed_options()]))
+    same((spoofed + len(broken), cut + len(broken)), (drops("toa_spoofed_removed"), drops("options_cut")))
 
 
 def test_the_mss_of_an_ipv4_server_is_one_for_an_ipv6_client():

@@ -222,11 +222,16 @@ def test_a_setting_strips_them_always(w):
         sh("vs_set fullnat_timestamp_remove_entry 2")
 
 
-def test_broken_options_change_nothing(w):
-    for i, options in enumerate((b"\x08\x00" + b"\1" * 2, b"\xfe\x01\1\1", b"\x05\xff\1\1", b"\1\1\1\x02")):
+def test_options_end_at_a_broken_one(w):
+    """A server believes what stands before it: TOA of the client's own goes, and the client is told about."""
+    own, spoofed, cut = b"\xfe\x08\xff\xfe" + bytes(4), drops("toa_spoofed_removed"), drops("options_cut")
+    broken = (b"\x08\x00" + b"\1" * 2, b"\xfe\x01\1\1", b"\x05\xff\1\1", b"\1\1\1\x02")
+    for i, options in enumerate(broken):
         f = Flow(w, 3100 + i)
-        got = f.syn(options)
-        assert options in got.l4.options, got
+        got = f.syn(own + options)
+        same((w.client_addr, 3100 + i), told(got), f"whom TOA tells of, before {options}")
+        assert own not in got.l4.options and options not in got.l4.options, got
+    same((spoofed + len(broken), cut + len(broken)), (drops("toa_spoofed_removed"), drops("options_cut")))
 
 
 run(globals(), BOTH)

@@ -146,6 +146,9 @@ counted! {
         /// ICMP.
         IcmpTranslated = "icmp_translated",
             "ICMP errors that were translated to the other end.";
+        /// Cut.
+        OptionsCut = "options_cut",
+            "Segments with a malformed TCP option, which was removed with all that was behind it: receivers stop reading there.";
     }
 }
 

@@ -95,7 +95,7 @@ fn carry_out<A: Network>(mut bytes: Vec<u8>, plan: &Plan<A>, is_syn: bool) -> Ve
     let edit = plan.tcp.filter(|edit| edit.changes_options());
     let new = edit.map(|edit| {
         let start = l4_offset + 20;
-        options::plan(&bytes[start..start + old], &edit, is_syn, 1000).unwrap()
+        options::plan(&bytes[start..start + old], &edit, is_syn, 1000)
     });
     let behind = l4_offset + 20 + old;
     let grow = new

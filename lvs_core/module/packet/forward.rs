@@ -266,6 +266,9 @@ fn note(cx: Context<'_>, done: Rewritten) {
     if done.removed != 0 {
         cx.ns.happened(Event::ToaSpoofedRemoved);
     }
+    if done.cut {
+        cx.ns.happened(Event::OptionsCut);
+    }
 }
 
 #[cold]
@@ -275,7 +278,7 @@ pub(super) fn reason(error: RewriteError) -> DropReason {
         RewriteError::Header(Error::Truncated) => DropReason::Truncated,
         RewriteError::Header(Error::TtlExpired) => DropReason::TtlExceeded,
         RewriteError::Header(Error::TooLong) => DropReason::TooLong,
-        RewriteError::Header(Error::DataOffset | Error::Options(_)) => DropReason::BadHeader,
+        RewriteError::Header(Error::DataOffset) => DropReason::BadHeader,
         RewriteError::Header(Error::NotAnError | Error::Embedded(_) | Error::EmbeddedTransport) => {
             DropReason::BadIcmp
         }

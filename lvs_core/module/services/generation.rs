@@ -66,7 +66,7 @@ impl Generation {
             let bucket = rcu::Cell::empty();
             if !from.is_empty() {
                 let mut list = Vec::with_capacity(from.len(), Gfp::Kernel).map_err(no_memory)?;
-                for service in from.iter().filter_map(|one| service(one)) {
+                for service in from.iter().filter_map(&service) {
                     list.push(service.clone(), Gfp::Kernel).map_err(no_memory)?;
                 }
                 let list = rcu::Boxed::new(list, Gfp::Kernel).map_err(no_memory)?;

@@ -48,6 +48,8 @@ pub struct Rewritten {
     pub removed: u8,
     /// The timestamps of a SYN were taken out.
     pub timestamps_stripped: bool,
+    /// A malformed option was taken out with all that was behind it.
+    pub cut: bool,
 }
 
 impl Rewritten {
@@ -57,6 +59,7 @@ impl Rewritten {
             toa: options.outcome,
             removed: options.removed,
             timestamps_stripped: options.timestamps_stripped,
+            cut: options.cut,
         }
     }
 
@@ -65,6 +68,7 @@ impl Rewritten {
         toa: ToaOutcome::None,
         removed: 0,
         timestamps_stripped: false,
+        cut: false,
     };
 }
 
@@ -178,18 +182,7 @@ impl Packet {
         edit: &TcpEdit,
         mtu: u32,
     ) -> Result<Rewritten, RewriteError> {
-        let (new, grow) = match self.plan_options(place, end, edit) {
-            Ok(new) => new,
-            Err(RewriteError::Unavailable) => return Err(RewriteError::Unavailable),
-            // What cannot be read is left as it is; the server will judge.
-            Err(_) => {
-                rewrite::apply(self.writable(end)?, place, plan, None)?;
-                return Ok(Rewritten {
-                    toa: ToaOutcome::NoRoom,
-                    ..Rewritten::PLAIN
-                });
-            }
-        };
+        let (new, grow) = self.plan_options(place, end, edit)?;
         let result = Rewritten::of(&new);
         self.write_options(place, end, plan, &new, grow)?;
         if grow > 0 {
@@ -215,8 +208,7 @@ impl Packet {
         let view = tcp::Header::parse(header).map_err(|_| rewrite::Error::DataOffset)?;
         let (old, is_syn) = (view.option_bytes(), view.flags().syn());
         // CAST: Widening.
-        let new =
-            options::plan(old, edit, is_syn, spare as usize).map_err(rewrite::Error::Options)?;
+        let new = options::plan(old, edit, is_syn, spare as usize);
         Ok((new, new.grow(old.len())))
     }
 

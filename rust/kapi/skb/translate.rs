@@ -12,7 +12,6 @@ use lvs_wire::{
     rewrite::{
         self,
         icmp::ErrorPlan,
-        options::ToaOutcome,
         translate::{self, icmp, Extra},
         Place, Plan, Transport,
     },
@@ -52,16 +51,13 @@ impl Packet {
         };
         let end = self.header_end(l4)?;
         let edit = plan.tcp.as_ref().filter(|edit| edit.changes_options());
-        let (options, mut done, grow) = match edit.map(|edit| self.plan_options(place, end, edit)) {
+        let (options, done, grow) = match edit {
             None => (None, Rewritten::PLAIN, 0),
-            Some(Ok((options, grow))) => (Some(options), Rewritten::of(&options), grow),
-            Some(Err(RewriteError::Unavailable)) => return Err(RewriteError::Unavailable),
-            // What cannot be read is left as it is; the server will judge.
-            Some(Err(_)) => (None, Rewritten::PLAIN, 0),
+            Some(edit) => {
+                let (options, grow) = self.plan_options(place, end, edit)?;
+                (Some(options), Rewritten::of(&options), grow)
+            }
         };
-        if edit.is_some() && options.is_none() {
-            done.toa = ToaOutcome::NoRoom;
-        }
         // CAST: 20 at most, and 40.
         let room = translate::room::<Old, New>() as u32;
         // What may be fragmented is: its sender may not heed the path MTU of

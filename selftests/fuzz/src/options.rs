@@ -35,16 +35,20 @@ pub(crate) fn shift_blocks(option: &mut [u8], add: u32) {
     }
 }
 
-/// The same in a whole list, where the options stand.
+/// The same in a whole list, where the options stand, up to a malformed one.
 pub(crate) fn shift_all(bytes: &mut [u8], add: u32) {
     let mut at = 0;
     while at < bytes.len() && bytes[at] != 0 {
-        let len = match bytes[at] {
-            1 => 1,
-            _ => usize::from(bytes[at + 1]),
+        let len = match (bytes[at], bytes.get(at + 1)) {
+            (1, _) => 1,
+            (_, Some(len @ 2..)) => usize::from(*len),
+            _ => return,
         };
-        if bytes[at] != 1 {
-            shift_blocks(&mut bytes[at..at + len], add);
+        let Some(option) = bytes.get_mut(at..at + len) else {
+            return;
+        };
+        if len > 1 {
+            shift_blocks(option, add);
         }
         at += len;
     }

@@ -134,7 +134,7 @@ fn tcp_in_place<A: Network>(
     if sack_add != 0 {
         let len = tcp::options_len(fixed).ok_or(Error::DataOffset)?;
         let options = rest.get_mut(..len).ok_or(Error::Truncated)?;
-        if sack::present(options).map_err(Error::Options)? {
+        if sack::present(options) {
             blocks = Some(options);
         }
     }

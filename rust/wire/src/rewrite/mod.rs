@@ -29,7 +29,6 @@ pub use apply::apply;
 use crate::addr::Endpoint;
 use crate::ip::{self, TtlStep};
 use crate::kinds::KindSet;
-use crate::options as tcp_options;
 use crate::toa::Toa;
 
 /// What a packet is to become.
@@ -150,8 +149,6 @@ pub enum Error {
     TooLong,
     /// A TCP data offset under 20 bytes.
     DataOffset,
-    /// The options in which SACK blocks had to be shifted are malformed.
-    Options(tcp_options::Error),
     /// The message is no ICMP error.
     NotAnError,
     /// The packet in an ICMP error has no IP header.

@@ -14,10 +14,15 @@
 //!
 //! An option that is removed for another reason than room leaves as many NOPs
 //! as keep the options behind it aligned.
+//!
+//! A receiver stops reading at a malformed option and believes those before it
+//! (RFC 9293 leaves that open; Linux's `tcp_parse_options`). So these are
+//! treated as ever, or a client could have its own endpoint believed, and what
+//! is behind them goes.
 
 use super::writer::Writer;
 use super::TcpEdit;
-use crate::options::{kind, Error, Options, TcpOption, Value};
+use crate::options::{kind, Options, TcpOption, Value};
 use crate::tcp::MAX_OPTIONS_LEN;
 use crate::toa::Toa;
 
@@ -62,6 +67,8 @@ pub struct OptionsOut {
     pub removed: u8,
     /// Timestamps were there and went, as [`TcpEdit::strip_timestamps`] asks.
     pub timestamps_stripped: bool,
+    /// A malformed option was there, and went with all that was behind it.
+    pub cut: bool,
     /// Whether anything differs from what was there.
     pub changed: bool,
 }
@@ -88,24 +95,19 @@ impl OptionsOut {
 /// `is_syn`: the segment has SYN set. `spare`: bytes by which the packet may
 /// grow before its length no longer fits the IP header.
 ///
-/// # Errors
-///
-/// As [`Options`]: of malformed options nothing is made.
-///
 /// ```
 /// use core::net::Ipv4Addr;
 /// use lvs_wire::addr::Endpoint;
 /// use lvs_wire::rewrite::{options::{plan, ToaOutcome}, TcpEdit};
 /// let client = Endpoint::new(Ipv4Addr::new(192, 0, 2, 7), 12345);
 /// let edit = TcpEdit { toa: Some(client.into()), toa_kind: 254, ..TcpEdit::default() };
-/// let new = plan(&[2, 4, 5, 0xb4], &edit, true, 1000)?;
+/// let new = plan(&[2, 4, 5, 0xb4], &edit, true, 1000);
 /// assert_eq!(new.outcome, ToaOutcome::Inserted);
 /// assert_eq!(new.as_slice(), [254, 8, 0x30, 0x39, 192, 0, 2, 7, 2, 4, 5, 0xb4]);
-/// # Ok::<(), lvs_wire::options::Error>(())
 /// ```
 #[inline]
-pub fn plan(old: &[u8], edit: &TcpEdit, is_syn: bool, spare: usize) -> Result<OptionsOut, Error> {
-    let survey = Survey::of(old, edit, is_syn)?;
+pub fn plan(old: &[u8], edit: &TcpEdit, is_syn: bool, spare: usize) -> OptionsOut {
+    let survey = Survey::of(old, edit, is_syn);
     let mut out = match edit.toa {
         None => emit(old, edit, is_syn, Layout::plain(ToaOutcome::None)),
         Some(toa) => {
@@ -121,8 +123,9 @@ pub fn plan(old: &[u8], edit: &TcpEdit, is_syn: bool, spare: usize) -> Result<Op
     };
     out.removed = survey.removed;
     out.timestamps_stripped = survey.stripped;
+    out.cut = survey.cut;
     out.changed = out.as_slice() != old;
-    Ok(out)
+    out
 }
 
 /// What is to happen to one option, before room is considered.
@@ -171,16 +174,21 @@ struct Survey {
     removed: u8,
     /// Timestamps go because they are to.
     stripped: bool,
+    /// One is malformed.
+    cut: bool,
 }
 
 impl Survey {
     #[inline]
-    fn of(old: &[u8], edit: &TcpEdit, is_syn: bool) -> Result<Self, Error> {
+    fn of(old: &[u8], edit: &TcpEdit, is_syn: bool) -> Self {
         let mut survey = Survey::default();
         for option in Options::new(old) {
-            survey.count(&option?, edit, is_syn);
+            match option {
+                Ok(option) => survey.count(&option, edit, is_syn),
+                Err(_) => survey.cut = true,
+            }
         }
-        Ok(survey)
+        survey
     }
 
     #[inline]
@@ -351,6 +359,7 @@ fn emit(old: &[u8], edit: &TcpEdit, is_syn: bool, layout: Layout) -> OptionsOut 
         outcome: layout.outcome,
         removed: 0,
         timestamps_stripped: false,
+        cut: false,
         changed: false,
     }
 }

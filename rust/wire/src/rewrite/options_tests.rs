@@ -40,7 +40,7 @@ pub(super) fn sack(n: u8) -> Vec<u8> {
 
 fn planned(old: &[u8], edit: TcpEdit, is_syn: bool) -> (Vec<u8>, ToaOutcome) {
     assert_eq!(old.len() % 4, 0, "not a block of options");
-    let out = plan(old, &edit, is_syn, 65535).unwrap();
+    let out = plan(old, &edit, is_syn, 65535);
     assert_eq!(out.as_slice().len() % 4, 0);
     assert_eq!(out.changed, out.as_slice() != old);
     (out.as_slice().to_vec(), out.outcome)
@@ -200,14 +200,11 @@ fn a_syn_gets_no_client_that_linux_would_misread() {
 #[test]
 fn no_packet_grows_beyond_its_length_field() {
     let edit = insert(v4(12345));
-    let out = plan(MSS, &edit, SYN, 7).unwrap();
+    let out = plan(MSS, &edit, SYN, 7);
     assert_eq!((out.as_slice(), out.outcome), (MSS, ToaOutcome::NoRoom));
-    assert_eq!(
-        plan(MSS, &edit, SYN, 8).unwrap().outcome,
-        ToaOutcome::Inserted
-    );
+    assert_eq!(plan(MSS, &edit, SYN, 8).outcome, ToaOutcome::Inserted);
     // Where padding makes the room, the packet need not grow.
-    let out = plan(&[1; 40], &edit, SYN, 0).unwrap();
+    let out = plan(&[1; 40], &edit, SYN, 0);
     assert_eq!((out.as_slice(), out.grow(40)), (TOA_V4, -32));
 }
 
@@ -221,7 +218,7 @@ fn spoofed_options_are_removed_and_counted() {
     let spoofed = [254, 8, 0, 1, 10, 0, 0, 1];
     let odd = [253, 5, 0, 0, 0];
     let old = [&spoofed[..], &odd, MSS, &[1, 1, 1]].concat();
-    let out = plan(&old, &edit, SYN, 100).unwrap();
+    let out = plan(&old, &edit, SYN, 100);
     assert_eq!(out.removed, 2);
     // Five bytes leave one NOP, so that what follows keeps its alignment.
     assert_eq!(out.as_slice(), [TOA_V4, &[1], MSS, &[1, 1, 1]].concat());
@@ -306,18 +303,50 @@ fn sack_edges_are_shifted() {
 }
 
 #[test]
-fn malformed_options_are_refused() {
-    for (old, error) in [
-        (&[254, 8, 0, 0][..], Error::PastEnd),
-        (&[1, 1, 1, 5], Error::NoLength),
-        (&[8, 1, 0, 0], Error::TooShort),
-    ] {
-        assert_eq!(plan(old, &insert(v4(1)), SYN, 100).unwrap_err(), error);
+fn options_end_at_a_malformed_one() {
+    for malformed in [&[254, 8, 0, 0][..], &[1, 1, 1, 5], &[8, 1, 0, 0], &[8, 0]] {
+        let old = [MSS, malformed].concat();
+        let out = plan(&old, &insert(v4(12345)), SYN, 100);
+        assert_eq!(out.outcome, ToaOutcome::Inserted);
+        assert!(out.cut && out.changed, "{malformed:?}");
+        let kept = out.as_slice().strip_prefix(TOA_V4).unwrap();
+        assert_eq!(
+            kept.strip_prefix(MSS).unwrap().iter().max(),
+            malformed.starts_with(&[1]).then_some(&1)
+        );
+    }
+    let out = plan(&[MSS, TIMESTAMPS].concat(), &insert(v4(1)), SYN, 100);
+    assert!(!out.cut);
+}
+
+/// A server would believe it.
+#[test]
+fn a_clients_own_toa_before_a_malformed_option_goes() {
+    let own = [254, 8, 0xff, 0xfe, 203, 0, 113, 9];
+    for malformed in [&[0x42, 0xff, 0, 0][..], &[8, 1, 0, 0], &[1, 1, 1, 5]] {
+        let old = [&own, malformed].concat();
+        for is_syn in [SYN, ACK] {
+            let edit = TcpEdit {
+                strip: KindSet::TOA,
+                ..insert(v4(12345))
+            };
+            let out = plan(&old, &edit, is_syn, 100);
+            assert_eq!((out.removed, out.outcome), (1, ToaOutcome::Inserted));
+            let found = Toa::find(Options::new(out.as_slice()), KindSet::TOA);
+            assert_eq!(found, Ok(Some(v4(12345))));
+            let plain = TcpEdit {
+                strip: KindSet::TOA,
+                ..TcpEdit::default()
+            };
+            let out = plan(&old, &plain, is_syn, 100);
+            let found = Toa::find(Options::new(out.as_slice()), KindSet::TOA);
+            assert_eq!((out.removed, found), (1, Ok(None)));
+        }
     }
 }
 
 #[test]
 fn more_than_a_header_can_hold_is_cut_off() {
-    let out = plan(&[1; 44], &TcpEdit::default(), SYN, 100).unwrap();
+    let out = plan(&[1; 44], &TcpEdit::default(), SYN, 100);
     assert_eq!(out.as_slice(), [1; 40]);
 }

@@ -3,32 +3,29 @@
 //! SACK edges are sequence numbers of the other direction: where these are
 //! translated, the edges have to be.
 
-use crate::options::{kind, Error, Options};
+use crate::options::{kind, Options};
 
-/// Whether there are SACK blocks among well-formed options.
+/// Whether there are SACK blocks among options, as far as they are well-formed.
 #[inline]
-pub(super) fn present(options: &[u8]) -> Result<bool, Error> {
+pub(super) fn present(options: &[u8]) -> bool {
     // What nearly every segment of an established connection has: nothing, or
     // timestamps after two NOPs.
     if matches!(options, [] | [1, 1, 8, 10, _, _, _, _, _, _, _, _]) {
-        return Ok(false);
+        return false;
     }
-    let mut found = false;
-    for option in Options::new(options) {
-        found |= option?.kind == kind::SACK;
-    }
-    Ok(found)
+    Options::new(options).find(kind::SACK).is_some()
 }
 
-/// Adds to both edges of every block among well-formed options, in place.
+/// Adds to both edges of every block among options, as far as they are
+/// well-formed, in place.
 #[inline]
 pub(super) fn shift(options: &mut [u8], add: u32) {
     let mut rest = options;
     loop {
         let len = match *rest {
             [kind::NOP, ..] => 1,
-            [kind::END, ..] | [] | [_] => return,
-            [_, len, ..] => usize::from(len.max(2)),
+            [kind::END, ..] | [] | [_] | [_, 0 | 1, ..] => return,
+            [_, len, ..] => usize::from(len),
         };
         let Some((option, tail)) = rest.split_at_mut_checked(len) else {
             return;
@@ -66,24 +63,33 @@ mod tests {
             5, 6, 9, 9, 9, 9, // a SACK option of an impossible length
             0, 5, 10, // end, garbage
         ];
-        assert_eq!(present(&options), Ok(true));
+        assert!(present(&options));
         shift(&mut options, 0x10);
         let expected = [
             1, 5, 18, 0, 0, 0, 0x11, 0, 0, 0, 0x12, 0, 0, 0, 0x0f, 0, 0, 0, 0x14, 5, 6, 9, 9, 9, 9,
             0, 5, 10,
         ];
         assert_eq!(options, expected);
-        // Malformed options are never handed in, and do no harm.
-        for malformed in [&mut [5][..], &mut [5, 0, 1, 1], &mut [5, 10, 0, 0]] {
-            shift(malformed, 1);
+        // What is behind a malformed option is nobody's.
+        let blocks = [5, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+        for malformed in [&[5][..], &[5, 0, 1, 1], &[8, 1], &[8, 0]] {
+            let before = [malformed, &blocks[..]].concat();
+            let mut options = before.clone();
+            shift(&mut options, 1);
+            assert_eq!(options, before);
+            assert!(malformed == [5] || !present(&before));
         }
+        let mut options = [&blocks[..], &[9, 200]].concat();
+        assert!(present(&options));
+        shift(&mut options, 1);
+        assert_eq!(options, [5, 10, 0, 0, 0, 2, 0, 0, 0, 3, 9, 200]);
     }
 
     #[test]
     fn usual_options_have_no_blocks() {
-        assert_eq!(present(&[]), Ok(false));
-        assert_eq!(present(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]), Ok(false));
-        assert_eq!(present(&[2, 4, 5, 0xb4]), Ok(false));
-        assert_eq!(present(&[5, 10, 0, 0]), Err(Error::PastEnd));
+        assert!(!present(&[]));
+        assert!(!present(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]));
+        assert!(!present(&[2, 4, 5, 0xb4]));
+        assert!(!present(&[5, 10, 0, 0]));
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn prepare(packet: &mut [u8], state: CsumState) {
 }
 
 /// The options of a segment as the module plans them; `None` if it has no TCP
-/// header, or malformed options.
+/// header.
 #[expect(
     clippy::option_option,
     reason = "no options are needed, or none can be made"
@@ -76,9 +76,13 @@ pub(super) fn new_options<A>(
     };
     let header = tcp::Header::parse(packet.get(place.l4_offset..)?).ok()?;
     let spare = 65535usize.saturating_sub(packet.len());
-    plan_options(header.option_bytes(), &edit, header.flags().syn(), spare)
-        .ok()
-        .map(Some)
+    let options = header.option_bytes();
+    Some(Some(plan_options(
+        options,
+        &edit,
+        header.flags().syn(),
+        spare,
+    )))
 }
 
 /// Puts the room for longer options behind the old ones; gives where they end,

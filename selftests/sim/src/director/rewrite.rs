@@ -45,7 +45,7 @@ fn new_options<A: Network>(
     };
     let (old, is_syn) = (view.option_bytes(), view.flags().syn());
     let spare = MAX_LEN - bytes.len();
-    (old.len(), options::plan(old, &edit, is_syn, spare).ok())
+    (old.len(), Some(options::plan(old, &edit, is_syn, spare)))
 }
 
 /// Makes the packet what `plan` says, in the family that it is of.
@@ -125,7 +125,7 @@ fn reason(error: Error) -> DropReason {
         Error::Truncated => DropReason::Truncated,
         Error::TtlExpired => DropReason::TtlExceeded,
         Error::TooLong => DropReason::TooLong,
-        Error::DataOffset | Error::Options(_) => DropReason::BadHeader,
+        Error::DataOffset => DropReason::BadHeader,
         Error::NotAnError | Error::Embedded(_) | Error::EmbeddedTransport => DropReason::BadIcmp,
     }
 }

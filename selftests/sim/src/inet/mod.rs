@@ -309,21 +309,33 @@ pub(crate) fn hop(bytes: &mut [u8]) -> bool {
 }
 
 /// Options one by one: kind and data. `None` where they are malformed.
-pub(crate) fn options(mut bytes: &[u8]) -> Option<Vec<(u8, Vec<u8>)>> {
+pub(crate) fn options(bytes: &[u8]) -> Option<Vec<(u8, Vec<u8>)>> {
+    let (list, is_whole) = read_options(bytes);
+    is_whole.then_some(list)
+}
+
+/// As [`options`], as far as a receiver reads them.
+pub(crate) fn readable_options(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    read_options(bytes).0
+}
+
+fn read_options(mut bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, bool) {
     let mut list = Vec::new();
-    while let Some(kind) = bytes.first() {
-        match kind {
-            0 => break,
-            1 => bytes = &bytes[1..],
-            kind => {
-                let len = usize::from(*bytes.get(1)?);
-                let data = bytes.get(2..len)?;
-                list.push((*kind, data.to_vec()));
+    loop {
+        match *bytes {
+            [] | [0, ..] => return (list, true),
+            [1, ..] => bytes = &bytes[1..],
+            [_] => return (list, false),
+            [kind, len, ..] => {
+                let len = usize::from(len);
+                let Some(data) = bytes.get(2..len) else {
+                    return (list, false);
+                };
+                list.push((kind, data.to_vec()));
                 bytes = &bytes[len..];
             }
         }
     }
-    Some(list)
 }
 
 /// Options in bytes, padded to a multiple of 4.

@@ -83,7 +83,7 @@ pub(super) fn carry_out<Old: TestNetwork, New: TestNetwork>(
         return (packet, options);
     };
     let is_syn = packet[l4_at + 13] & 2 != 0;
-    let new = plan_options(&options, &edit, is_syn, 1000).unwrap();
+    let new = plan_options(&options, &edit, is_syn, 1000);
     let new_end = l4_at + 20 + new.as_slice().len();
     for _ in old_end..new_end {
         packet.insert(old_end, 0xee);
@@ -204,7 +204,7 @@ proptest! {
         bytes.truncate(len.index(bytes.len() + 1));
         let l4_offset = before.l4_offset().wrapping_add(offset);
         let at = Place { l4_offset, transport, csum };
-        let new = plan_options(&before.options, &plan.tcp.unwrap_or_default(), true, 65535).unwrap();
+        let new = plan_options(&before.options, &plan.tcp.unwrap_or_default(), true, 65535);
         for options in [None, Some(&new)] {
             let mut changed = bytes.clone();
             if translate::<Ipv6Addr, _>(&mut changed, at, &plan, options, EXTRA).is_err() {
