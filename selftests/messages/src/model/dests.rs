@@ -321,7 +321,7 @@ pub(super) fn add(service: &mut Service, attrs: Attrs<'_>, old: Option<&Service>
     }
     let dest = request.dest(key, numbers, None)?;
     let serving = old.and_then(|old| old.dest(key));
-    if !serving.is_some_and(|serving| serving.method == dest.method) {
+    if serving.is_none_or(|serving| serving.method != dest.method) {
         if !is_host(addr) {
             return Err(ConfigError::DestAddress.into());
         }
