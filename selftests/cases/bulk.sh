@@ -36,16 +36,15 @@ transfer() {
 }
 
 # counted up|down: the same, and the packets that leave the director are at most 1.1 of those that enter it, 8 kB on
-# average. Counted at the ends' own devices, both of them by the same rule.
+# average. Counted where they enter it and where they leave it: nobody has put them together in between.
 counted() {
-    local in_dev=client out_ns=s1 entered left
-    if [ "$1" = down ]; then in_dev=s1 out_ns=client; fi
+    local in_dev=client out_dev=s1
+    if [ "$1" = down ]; then in_dev=s1 out_dev=client; fi
     nft_flush
     count_packets entered director $in_dev ingress 'meta length > 200 tcp sport 1-65535'
-    count_packets left $out_ns eth0 ingress 'meta length > 200 tcp sport 1-65535'
+    count_packets left director $out_dev egress 'meta length > 200 tcp sport 1-65535'
     transfer "$1"
-    entered=$(packets entered director) left=$(packets left $out_ns)
-    kept_whole "$1" $((MB * 1048576)) "$entered" "$left"
+    kept_whole "$1" $((MB * 1048576)) "$(packets entered director)" "$(packets left director)"
 }
 
 nft_flush() { local ns; for ns in director s1 client; do in_ns $ns nft flush ruleset; done; }
@@ -60,16 +59,27 @@ offload() {
     in_ns director ethtool -K client "$@"; in_ns director ethtool -K s1 "$@"
 }
 
-# What comes as one big packet is no list: the senders send segments, and receivers put them together.
-test_with_gro_and_fraglist() {
-    offload gro on rx-gro-list on tso off gso off
-    counted up; counted down
-    offload rx-gro-list off tso on gso on
-}
+# ends OPTIONS...: of those who send, that is.
+ends() { in_ns client ethtool -K eth0 "$@"; in_ns s1 ethtool -K eth0 "$@"; }
 
-test_once_with_gro() {
-    offload gro on
+# The senders send segments of one MTU each, so that it is the director who puts them together: as a list of packets, or
+# as one.
+test_with_gro_and_fraglist() {
+    ends gro off tso off gso off
+    patient 1000000 10
+    in_ns director ethtool -K client gro on rx-gro-list on; in_ns director ethtool -K s1 gro on rx-gro-list on
     counted up; counted down
+    in_ns director ethtool -K client rx-gro-list off; in_ns director ethtool -K s1 rx-gro-list off
+    counted up; counted down
+    patient 0 0
+    ends tso on gso on
+}
+# patient NANOSECONDS TIMES: how long the director waits for more of the same before it hands on what it has.
+patient() {
+    local dev
+    for dev in client s1; do
+        ip netns exec director sh -c "echo $1 >/sys/class/net/$dev/gro_flush_timeout; echo $2 >/sys/class/net/$dev/napi_defer_hard_irqs"
+    done
 }
 
 test_without_any_offload() {
@@ -92,8 +102,8 @@ test_all_on_again() {
 test_while_toa_is_inserted() {
     nft_flush
     count_packets entered director client ingress 'meta length > 200 tcp dport 9000'
-    count_packets left s1 eth0 ingress 'meta length > 200 tcp dport 9000'
-    count_packets toa s1 eth0 ingress 'meta length > 2000 tcp dport 9000 tcp option 254 exists'
+    count_packets left director s1 egress 'meta length > 200 tcp dport 9000'
+    count_packets toa director s1 egress 'meta length > 2000 tcp dport 9000 tcp option 254 exists'
     in_ns s1 nft -f - <<'NFT'
 table inet hold { chain out { type filter hook output priority 0; tcp sport 9000 tcp flags & (syn | ack) == ack counter drop
  }
@@ -102,13 +112,13 @@ NFT
     background s1 receiver sh -c "socat -u tcp${IP#v}-listen:9000,reuseaddr - | sha256sum"
     wait_for listens s1 tcp 9000
     background client sender socat -u "$TMP/data" "tcp:$vip:9000"
-    wait_for is -ge 1 packets left s1
+    wait_for is -ge 1 packets left director
     in_ns s1 nft delete table inet hold
     wait_for gone "$(pid_of receiver)"
     same "$(cat "$TMP/sum")" "$(cat "$TMP/receiver.log")"
-    kept_whole "to the server" $((MB * 1048576)) "$(packets entered director)" "$(packets left s1)"
+    kept_whole "to the server" $((MB * 1048576)) "$(packets entered director)" "$(packets left director)"
     # It is in packets that are larger than the MTU, so it was written into packets that stayed whole.
-    at_least 1 "$(packets toa s1)" "big packets with the option"
+    at_least 1 "$(packets toa director)" "big packets with the option"
 }
 
 # iperf OPTIONS...: what the receiving end has got, in bytes.
