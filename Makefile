@@ -12,7 +12,7 @@ SHELL := /bin/bash
 help: ## this list
 	@echo 'Usage: make TARGET'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "  %-12s  %s\n", $$1, $$2}'
 	@echo
 	@echo '  make vm RUN=script.sh [SHARE=dir] [ICOUNT=1] [SMP=n] [MEM=MiB] [KERNEL=stock|second|debug|<release>] [TIMEOUT=s]'
 	@echo '  make fuzz [T=seconds for each] [TARGET=name]'

@@ -58,7 +58,15 @@ mkdir -p "$tree"
 built() { NOBUILD=1 "$tree/tools/build/modules" 2>/dev/null; }
 "$tree/tools/build/modules" >/dev/null 2>"$scratch/said" & builder=$!
 until [ -e "$(built)/obj/rust/wire/src/lib.o" ] || ! kill -0 "$builder" 2>/dev/null; do sleep 0.1; done
-{ pkill -KILL -P "$builder"; kill -KILL "$builder"; pkill -KILL -f "M=$tree "; wait "$builder"; } 2>/dev/null || true
+# All that works on that tree.
+running() { grep -lzF -- "$tree" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
+# shellcheck disable=SC2046  # words are meant
+{ kill -KILL "$builder" $(running); wait "$builder"; } 2>/dev/null || true
+while [ -n "$(running)" ]; do
+    # shellcheck disable=SC2046  # words are meant
+    kill -KILL $(running) 2>/dev/null || true
+    sleep 0.1
+done
 expect "modules: killed half-way are not there" test ! -e "$(built)/lvs.ko"
 # As if the compiler had been killed amid an object that was made before.
 find "$(built)/obj" -name '*.o' -exec truncate -s 100 {} +

@@ -12,7 +12,7 @@ setup() {
 
 without_local_address() {
     adm -A -t "$vip:7000" -s rr
-    adm -a -t "$vip:7000" -r "$s1:7000" --fullnat
+    has "$(adm -a -t "$vip:7000" -r "$s1:7000" --fullnat 2>&1)" '^Warning: the service has no local address of IP.* add one with -P\.$'
 }
 
 # seen_from COUNT [SECONDS]: the addresses that the server sees so many connections come from.
@@ -74,7 +74,7 @@ print(f.readline(), end='', flush=True)" >"$TMP/old.log" 2>&1 &
 test_one_of_a_removed_service_comes_back_with_its_connections() {
     adm -A -t "$vip:7001" -s rr
     adm -P -t "$vip:7001" -z "$LIP1"
-    adm -a -t "$vip:7001" -r "$s1:7000" --fullnat
+    same '' "$(adm -a -t "$vip:7001" -r "$s1:7000" --fullnat 2>&1)" "warnings of a service with local addresses"
     background client kept python3 -ISc "
 import socket, time
 s = socket.create_connection(('$VIP', 7001), 20)
@@ -100,7 +100,7 @@ local_conns() { adm -G -t "$vip:$1" --json | jq '[.local_addresses[].connections
 test_v6_the_default_pool_has_an_ipv4_address_only() {
     has "$(adm -G)" 10.9.0.3
     adm -A -u "$vip:5000" -s rr
-    adm -a -u "$vip:5000" -r "$s1:5000" --fullnat
+    has "$(adm -a -u "$vip:5000" -r "$s1:5000" --fullnat 2>&1)" 'no local address of IPv6 yet'
     local before; before=$(drops no_local_address)
     ASK_SECONDS=3 refused 'no answer' ask_udp client "$VIP" 5000 x
     at_least $((before + 1)) "$(drops no_local_address)"

@@ -5,7 +5,7 @@
 use super::Session;
 use crate::args::request::{Action, MasqOnly};
 use crate::failure::Failure;
-use crate::model::dest::{DestSettings, Method};
+use crate::model::dest::{DestKey, DestSettings, Method};
 use crate::model::laddr::LocalAddress;
 use crate::model::service::{ServiceKey, Settings};
 
@@ -25,12 +25,12 @@ impl Session<'_, '_, '_> {
             Action::AddDest(service, key, settings) => {
                 self.needs_lvs_for_fullnat(settings)?;
                 self.kernel.add_dest(service, key, settings)?;
-                self.warn_without_local(service, settings)
+                self.warn_without_local(service, key, settings)
             }
             Action::EditDest(service, key, settings) => {
                 self.needs_lvs_for_fullnat(settings)?;
                 self.kernel.edit_dest(service, key, settings)?;
-                self.warn_without_local(service, settings)
+                self.warn_without_local(service, key, settings)
             }
             Action::DeleteDest(service, key) => self.kernel.delete_dest(service, key),
             Action::Zero(key) => self.kernel.zero(key.as_ref()),
@@ -91,17 +91,24 @@ impl Session<'_, '_, '_> {
     fn warn_without_local(
         &mut self,
         service: &ServiceKey,
+        dest: &DestKey,
         settings: &DestSettings,
     ) -> Result<(), Failure> {
         if settings.method != Method::FULLNAT || self.restoring {
             return Ok(());
         }
-        let locals = self.kernel.locals(None)?;
-        let usable = |l: &LocalAddress| l.service.is_none() || l.service == Some(*service);
-        if !locals.iter().any(usable) && self.kernel.locals(Some(service))?.is_empty() {
-            self.kernel.add_warning(
-                "the service has no local address yet, so its connections are refused and counted as no_local_address: add one with -P.",
-            );
+        // Servers answer to addresses of their own family.
+        let is_v6 = dest.addr.is_ipv6();
+        let usable = |l: &LocalAddress| {
+            !l.draining
+                && l.addr.is_ipv6() == is_v6
+                && l.service.is_none_or(|owner| owner == *service)
+        };
+        if !self.kernel.locals(None)?.iter().any(usable) {
+            let family = if is_v6 { "IPv6" } else { "IPv4" };
+            self.kernel.add_warning(&format!(
+                "the service has no local address of {family} yet, so connections to this server are refused and counted as no_local_address: add one with -P.",
+            ));
         }
         Ok(())
     }
