@@ -6,6 +6,7 @@ mod addresses;
 mod dests;
 mod generation;
 mod lists;
+mod made;
 mod noted;
 mod pools;
 mod removed;

@@ -8,9 +8,9 @@
 //! one as with the family `IPVS`. Attributes are checked strictly.
 
 use super::{
-    lvs_reply,
-    parse::{self, Rule},
+    lvs_reply, parse,
     refuse::{no_state, refusal, Refused},
+    rule::{self, Rule},
 };
 use crate::{
     ns::{Ns, NS},
@@ -158,7 +158,7 @@ fn replace(ns: &Arc<Ns>, request: &Request<'_>) -> Result<(), Refusal> {
     }
     let replaced = Ns::replace(ns, request.net(), |next| {
         for attr in request.each(attr::RULE) {
-            let added = parse::lvs_rule(request, attr).and_then(|rule| add(next, &rule));
+            let added = rule::parse(request, attr).and_then(|rule| add(next, &rule));
             added.map_err(|refusal| Refused(request.about(attr, refusal)))?;
         }
         Ok(())

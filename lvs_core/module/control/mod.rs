@@ -24,6 +24,7 @@ mod proc_ipvs;
 mod proc_lvs;
 mod proc_status;
 mod refuse;
+mod rule;
 mod stats;
 mod sysctl;
 

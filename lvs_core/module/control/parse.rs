@@ -11,7 +11,7 @@ use lvs_engine::{
     laddr::LocalRequest,
     service::ServiceRequest, //
 };
-use lvs_kapi::genl::{Attr, Attrs, Policy, Refusal, Request, Strictness};
+use lvs_kapi::genl::{Attrs, Policy, Refusal, Request, Strictness};
 use lvs_wire::{
     addr::AnyAddr,
     netlink::{ipvs, lvs},
@@ -41,7 +41,7 @@ pub(super) fn nest<'a>(
 }
 
 /// As [`nest`], of the nest `number` among `attrs`.
-fn nest_of<'a>(
+pub(super) fn nest_of<'a>(
     request: &Request<'a>,
     attrs: &Attrs<'a>,
     number: u16,
@@ -85,7 +85,7 @@ pub(super) fn ipvs_service<'a>(request: &Request<'a>) -> Result<ServiceRequest<'
 }
 
 /// A service with all that the family `IPVS` says of one.
-fn service<'a>(attrs: &Attrs<'a>) -> ServiceRequest<'a> {
+pub(super) fn service<'a>(attrs: &Attrs<'a>) -> ServiceRequest<'a> {
     use ipvs::svc;
     ServiceRequest {
         af: attrs.u16(svc::AF),
@@ -192,7 +192,7 @@ pub(super) fn ipvs_dest<'a>(request: &Request<'a>) -> Result<DestRequest<'a>, Re
 }
 
 /// A destination with all that the family `IPVS` says of one.
-fn dest<'a>(attrs: &Attrs<'a>) -> DestRequest<'a> {
+pub(super) fn dest<'a>(attrs: &Attrs<'a>) -> DestRequest<'a> {
     use ipvs::dest;
     DestRequest {
         addr: attrs.bytes(dest::ADDR),
@@ -231,7 +231,7 @@ pub(super) fn ipvs_daemon<'a>(request: &Request<'a>) -> Result<Attrs<'a>, Refusa
 }
 
 /// What attributes of a local address a request may have.
-static LVS_LOCAL: [Policy; 9] = [
+pub(super) static LVS_LOCAL: [Policy; 9] = [
     Policy::NONE,
     Policy::U16,
     Policy::binary(16),
@@ -255,112 +255,12 @@ pub(super) fn lvs_local<'a>(request: &Request<'a>) -> Result<LocalRequest<'a>, R
     Ok(local(&attrs))
 }
 
-fn local<'a>(attrs: &Attrs<'a>) -> LocalRequest<'a> {
+pub(super) fn local<'a>(attrs: &Attrs<'a>) -> LocalRequest<'a> {
     use lvs::laddr;
     LocalRequest {
         af: attrs.u16(laddr::AF),
         addr: attrs.bytes(laddr::ADDR),
         flags: attrs.u32(laddr::FLAGS),
-    }
-}
-
-/// What attributes a rule may have.
-static LVS_RULE: [Policy; 5] = [
-    Policy::NONE,
-    Policy::NEST,
-    Policy::NEST,
-    Policy::NEST,
-    Policy::U32,
-];
-
-/// What attributes of a service that it adds a rule may have: those of the
-/// family `IPVS` that say what it is set to.
-static RULE_SERVICE: [Policy; 12] = [
-    Policy::NONE,
-    Policy::U16,
-    Policy::U16,
-    Policy::binary(16),
-    Policy::U16,
-    Policy::U32,
-    Policy::string(15),
-    Policy::binary(8),
-    Policy::U32,
-    Policy::U32,
-    Policy::NONE,
-    Policy::string(16),
-];
-
-/// What attributes of a service that it names a rule may have.
-static RULE_OWNER: [Policy; 6] = [
-    Policy::NONE,
-    Policy::U16,
-    Policy::U16,
-    Policy::binary(16),
-    Policy::U16,
-    Policy::U32,
-];
-
-/// As [`RULE_SERVICE`], of a destination.
-static RULE_DEST: [Policy; 16] = [
-    Policy::NONE,
-    Policy::binary(16),
-    Policy::U16,
-    Policy::U32,
-    Policy::U32,
-    Policy::U32,
-    Policy::U32,
-    Policy::NONE,
-    Policy::NONE,
-    Policy::NONE,
-    Policy::NONE,
-    Policy::U16,
-    Policy::NONE,
-    Policy::U8,
-    Policy::U16,
-    Policy::U16,
-];
-
-/// What a rule adds to a set.
-pub(super) enum Rule<'a> {
-    /// A service, and its flags.
-    Service(ServiceRequest<'a>, Option<u32>),
-    /// A destination, to the service that is named.
-    Dest(ServiceRequest<'a>, DestRequest<'a>),
-    /// A local address, to that of a service, if one is named, or the default
-    /// pool.
-    Local(Option<ServiceRequest<'a>>, LocalRequest<'a>),
-}
-
-/// The rule that an attribute is.
-pub(super) fn lvs_rule<'a>(request: &Request<'a>, rule: Attr<'a>) -> Result<Rule<'a>, Refusal> {
-    use lvs::rule::{DEST, FLAGS, LADDR, SERVICE};
-    let strict = Strictness::Strict;
-    let rule = request
-        .nest(rule, &LVS_RULE, strict)
-        .map_err(|_| Refusal::from(EINVAL))?;
-    let of = |number, policy: &'static [Policy], missing| {
-        nest_of(request, &rule, number, policy, strict, missing)
-    };
-    let named = |policy: &'static [Policy]| {
-        let attrs = of(SERVICE, policy, ConfigError::ServiceMissing);
-        attrs.map(|attrs| service(&attrs))
-    };
-    match (rule.has(DEST), rule.has(LADDR), rule.u32(FLAGS)) {
-        (false, false, flags) => Ok(Rule::Service(named(&RULE_SERVICE)?, flags)),
-        (true, false, None) => {
-            let attrs = of(DEST, &RULE_DEST, ConfigError::DestMissing)?;
-            Ok(Rule::Dest(named(&RULE_OWNER)?, dest(&attrs)))
-        }
-        (false, true, None) => {
-            let attrs = of(LADDR, &LVS_LOCAL, ConfigError::LocalAddressMissing)?;
-            let owner = rule.has(SERVICE).then(|| named(&RULE_OWNER));
-            let owner = owner.transpose()?;
-            Ok(Rule::Local(owner, local(&attrs)))
-        }
-        _ => Err(Refusal::new(
-            EINVAL,
-            c"A rule adds a service with its flags, a destination, or a local address: one of them.",
-        )),
     }
 }
 

@@ -18,24 +18,23 @@
 use super::{
     addresses::{announce, push},
     generation::{Generation, Sketch},
-    lists::{retire, Lists},
+    lists::Lists,
+    made::Made,
     noted::Noted,
     pools::Pools,
     Services, //
 };
 use crate::{
-    dests::Dest,
     locals::{Local, Pool},
     order,
-    service::{shared, Lineage, PoolPair, Service},
-    version::Draft,
+    service::{shared, Lineage, Service},
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
     config::ConfigError,
-    dest::{DestConfig, DestRequest},
+    dest::DestRequest,
     laddr::LocalConfig,
-    service::{ServiceConfig, ServiceKey, ServiceRequest},
+    service::{ServiceKey, ServiceRequest},
 };
 use lvs_kapi::{
     gfp::Gfp,
@@ -44,7 +43,7 @@ use lvs_kapi::{
     rcu::{self, ReadLock},
     vec::Vec,
 };
-use lvs_wire::addr::{AnyEndpoint, Family};
+use lvs_wire::addr::Family;
 
 /// A set in the making: rules are added in their order.
 pub(crate) struct Next<'a> {
@@ -59,31 +58,6 @@ pub(crate) struct Next<'a> {
     /// The set's addresses.
     noted: Noted,
     locals: Vec<(Arc<Local>, bool)>,
-}
-
-/// A service of the set.
-struct Made {
-    key: ServiceKey,
-    config: ServiceConfig,
-    masq_only: bool,
-    pool: Arc<Pool>,
-    lineage: Lineage,
-    /// It was not there before.
-    is_new: bool,
-    /// Who served it, in the order of their addresses.
-    former: Vec<Member>,
-    /// Who else is to serve it, in the order of the addresses.
-    joining: Vec<Member>,
-    /// What it will be, once all rules are there.
-    service: Option<Arc<Service>>,
-}
-
-/// A destination, and what it is to be set to in the set, if it is in there.
-struct Member {
-    dest: Arc<Dest>,
-    /// What it is set to, if it serves.
-    current: Option<DestConfig>,
-    wanted: Option<DestConfig>,
 }
 
 impl Services {
@@ -146,20 +120,8 @@ impl<'a> Next<'a> {
             Some(service) => Lineage::of(service),
             None => Lineage::new(key, self.lists.next_serial(), self.lists.stats(key)?)?,
         };
-        let made = Made {
-            key,
-            config,
-            masq_only,
-            pool,
-            lineage,
-            is_new: known.is_none(),
-            former: match &known {
-                Some(service) => members(service)?,
-                None => Vec::new(),
-            },
-            joining: Vec::new(),
-            service: None,
-        };
+        let former = known.as_deref();
+        let made = Made::new(key, (config, masq_only), pool, lineage, former)?;
         let bucket = self.sketch.bucket(&key).ok_or(ConfigError::Family)?;
         push(bucket, made)
     }
@@ -179,43 +141,7 @@ impl<'a> Next<'a> {
         let mut made = bucket.into_iter().flat_map(|bucket| bucket.iter_mut());
         let made = made.find(|made| made.key == key);
         let made = made.ok_or(ConfigError::ServiceUnknown)?;
-        let named = request.full_key(key.family())?;
-        let member = |list: &Vec<Member>| order::place(list, |one| one.dest.real.cmp(&named));
-        let (former, joining) = (member(&made.former), member(&made.joining));
-        let current = former.ok().and_then(|place| made.former.get_mut(place));
-        let exists = joining.is_ok() || current.as_ref().is_some_and(|one| one.wanted.is_some());
-        let config = request.add(named, exists)?;
-        match current {
-            // As an edit: what is about the way there was seen to before.
-            Some(one) => {
-                let same = |current: DestConfig| current.method == config.method;
-                if !one.current.is_some_and(same) {
-                    super::dests::check(self.net, named, &config)?;
-                }
-                one.wanted = Some(config);
-            }
-            None => {
-                super::dests::check(self.net, named, &config)?;
-                let dest = match self.lists.removed.find(key, named) {
-                    Some(dest) => dest.clone(),
-                    None => {
-                        let dest = Dest::new(named, config, made.lineage.stats().clone());
-                        dest.map_err(|_| ConfigError::NoMemory)?
-                    }
-                };
-                // Nobody asks a removed one for its number.
-                dest.set_serial(self.lists.next_serial());
-                let member = Member {
-                    dest,
-                    current: None,
-                    wanted: Some(config),
-                };
-                let (Ok(place) | Err(place)) = joining;
-                made.joining
-                    .insert(place, member, Gfp::Kernel)
-                    .map_err(|_| ConfigError::NoMemory)?;
-            }
-        }
+        let (named, config) = made.add(self.net, self.lists, request)?;
         self.noted.server(named, &config)
     }
 
@@ -367,74 +293,6 @@ impl<'a> Next<'a> {
         order::sort(&mut services, |service| service.serial);
         Ok(services)
     }
-}
-
-impl Made {
-    /// The service. May sleep.
-    fn finish(&mut self, default: &Arc<Pool>) -> Result<Arc<Service>, ConfigError> {
-        let mut draft = Draft::with_room(self.config, 0)?;
-        for member in [&self.former, &self.joining]
-            .into_iter()
-            .flat_map(|m| m.iter())
-        {
-            if let Some(config) = member.wanted {
-                draft.add(member.dest.clone(), config)?;
-            }
-        }
-        let pools = PoolPair {
-            own: self.pool.clone(),
-            default: default.clone(),
-        };
-        let lineage = self.lineage.clone();
-        let service = Service::new(self.key, draft.finish()?, self.masq_only, pools, lineage)?;
-        self.service = Some(service.clone());
-        Ok(service)
-    }
-
-    /// The set that it is of is known now: its destinations are told, and those
-    /// that it has not go. May sleep.
-    fn enter(&mut self, lists: &mut Lists) {
-        if self.is_new {
-            self.lineage.stats().clear();
-        }
-        for member in [&self.former, &self.joining]
-            .into_iter()
-            .flat_map(|m| m.iter())
-        {
-            match member.wanted {
-                Some(config) => {
-                    member.dest.change(config);
-                    member.dest.set_available(true);
-                }
-                None => {
-                    retire(&member.dest);
-                    lists.removed.push(self.key, &member.dest);
-                }
-            }
-        }
-    }
-}
-
-/// Who serves a service, in the order of the addresses. May sleep.
-fn members(service: &Service) -> Result<Vec<Member>, ConfigError> {
-    let len = service.version(&ReadLock::new()).backends().len();
-    let mut members = Vec::with_capacity(len, Gfp::Kernel).map_err(|_| ConfigError::NoMemory)?;
-    let rcu = ReadLock::new();
-    for backend in service.version(&rcu).backends() {
-        let member = Member {
-            dest: backend.dest.clone(),
-            current: Some(backend.config),
-            wanted: None,
-        };
-        members
-            .push_within(member)
-            .map_err(|_| ConfigError::NoMemory)?;
-    }
-    drop(rcu);
-    order::sort(&mut members, |one: &Member| -> AnyEndpoint {
-        one.dest.real
-    });
-    Ok(members)
 }
 
 /// The log's line about a pool that has addresses and had none.
