@@ -104,7 +104,7 @@ def main():
     for label, how in [("", None), *WAYS]:
         load = unload = 0
         if how == "toa":
-            load = command("insmod", "toa.ko")
+            load = command("modprobe", "toa")
         elif how:
             load = command("insmod", ATTACH, f"how={how}")
         row = per(CONNECTIONS, connect), per(NAMES, name), per(FORKS, fork), per(BYTES, byte), thread(THREADS)
@@ -122,12 +122,12 @@ def with_option():
     vip, local, server = "10.99.0.100", "10.99.0.9", "10.99.0.2"
     for address in vip, local, server:
         command("ip", "addr", "add", f"{address}/32", "dev", "lo")
-    command("insmod", "lvs.ko")
+    command("modprobe", "lvs")
     for rule in (f"-A -t {vip}:80 -s rr", f"-P -t {vip}:80 -z {local}", f"-a -t {vip}:80 -r {server}:9000 --fullnat"):
-        command("./ipvsadm-rs", *rule.split())
+        command("ipvsadm-rs", *rule.split())
     for label, toa in ("", False), ("no toa.ko, with the option", False), ("toa.ko, with the option", True):
         if toa:
-            command("insmod", "toa.ko")
+            command("modprobe", "toa")
         spent = per(CONNECTIONS, lambda count: connect(count, (vip, 80)))
         client = socket.create_connection((vip, 80))
         told = listener.accept()[1]
@@ -135,7 +135,7 @@ def with_option():
         if label:
             print(f"{label:30}{spent:9.0f}", flush=True)
     command("rmmod", "toa")
-    command("./ipvsadm-rs", "-C")
+    command("ipvsadm-rs", "-C")
 
 
 main()
