@@ -59,7 +59,13 @@ built() { NOBUILD=1 "$tree/tools/build/modules" 2>/dev/null; }
 "$tree/tools/build/modules" >/dev/null 2>"$scratch/said" & builder=$!
 until [ -e "$(built)/obj/rust/wire/src/lib.o" ] || ! kill -0 "$builder" 2>/dev/null; do sleep 0.1; done
 # All that works on that tree.
-running() { grep -lzF -- "$tree" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3; }
+running() {
+    local process words
+    for process in /proc/[0-9]*; do
+        words=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue
+        if [[ $words == *"$tree"* ]]; then echo "${process#/proc/}"; fi
+    done
+} 2>/dev/null
 # shellcheck disable=SC2046  # words are meant
 { kill -KILL "$builder" $(running); wait "$builder"; } 2>/dev/null || true
 while [ -n "$(running)" ]; do

@@ -52,6 +52,24 @@ test_under_transfers() {
     kill "$(pid_of load)"
 }
 
+# What Documentation/examples has for that: who comes meanwhile is served afterwards.
+test_while_the_module_is_exchanged_clients_wait_if_they_are_to() {
+    configure
+    adm -Sn >"$TMP/rules"
+    stock -C; rmmod lvs
+    refused 'connect to' get
+    in_ns director nft -f /share/examples/nftables/hold.nft
+    background client late curl -sS --max-time 30 -o /dev/null -w '%{http_code}' "http://$vip/"
+    # It has asked.
+    wait_for is -ge 1 held
+    lvs_in
+    adm -R --replace <"$TMP/rules"
+    in_ns director nft delete table inet lvs_hold
+    wait_for says 200 "$TMP/late.log"
+}
+# held: clients that wait for an answer to their SYN.
+held() { in_ns client ss -Htn state syn-sent | grep -c . || true; }
+
 test_once_again_and_again() {
     local i
     for i in 1 2 3; do configure; both get >/dev/null; stock -C; rmmod lvs; done
