@@ -5,6 +5,7 @@
 # suite: fail-nth
 # kernel: debug
 # seconds: 3600
+# takes: 370
 . "${0%/*}/../lib/all.sh"
 . "${0%/*}/../lib/messages.sh"
 

@@ -4,6 +4,7 @@
 # suite: module-cycles
 # kernel: debug
 # seconds: 14400
+# takes: 368
 . "${0%/*}/../lib/all.sh"
 
 case $SCALE in

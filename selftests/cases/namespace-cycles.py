@@ -4,6 +4,7 @@
 # suite: namespace-cycles
 # kernel: debug
 # seconds: 14400
+# takes: 292
 import os
 import re
 import socket

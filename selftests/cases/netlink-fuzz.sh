@@ -4,6 +4,7 @@
 # suite: netlink-fuzz
 # kernel: debug
 # seconds: 14400
+# takes: 153
 . "${0%/*}/../lib/all.sh"
 . "${0%/*}/../lib/messages.sh"
 

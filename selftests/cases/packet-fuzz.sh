@@ -5,6 +5,7 @@
 # suite: packet-fuzz
 # kernel: debug
 # seconds: 14400
+# takes: 344
 . "${0%/*}/../lib/all.sh"
 
 case $SCALE in

@@ -300,14 +300,11 @@ fn sets() -> Vec<Operation> {
     };
     let others = || others().each_ref().map(new).to_vec();
     let beside = |set: Vec<Message>| replace(&[others(), set].concat());
-    let twice = || [another(), vec![new(&v4())]].concat();
     vec![
         op("by the same", with_locals(), beside(with_locals())),
         op("by another", with_locals(), beside(another())),
         op("by what was removed", gone, beside(with_locals())),
-        op("refused at its end", with_locals(), beside(twice())),
         alone("by the first", vec![], replace(&another())),
-        alone("by the first of IPv6", another(), replace(&with_locals())),
         alone("by nothing", with_locals(), replace(&[])),
     ]
 }

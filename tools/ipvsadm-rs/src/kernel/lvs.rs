@@ -201,7 +201,7 @@ mod tests {
                     .unwrap()
                     .nest(attr::RULE)
                     .is_ok());
-                self.rules += 1;
+                self.rules = self.rules.saturating_add(1);
                 rest = &rest[length.next_multiple_of(4)..];
             }
             Err(Trouble::Refused {
