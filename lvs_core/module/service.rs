@@ -22,9 +22,11 @@ use lvs_engine::{
     tunnel::Tunnel,
 };
 use lvs_kapi::{
+    gfp::Gfp,
     module::Reference,
     random,
     rcu::{self, ReadLock},
+    vec::Vec,
 };
 use lvs_wire::addr::{AnyAddr, AnyEndpoint, Family};
 
@@ -232,6 +234,12 @@ fn bypass(family: Family, stats: &Arc<Stats>) -> Result<Arc<Dest>, ConfigError> 
     };
     let real = AnyEndpoint::new(addr, 0);
     Dest::new(real, config, stats.clone()).map_err(|_| ConfigError::NoMemory)
+}
+
+/// Adds an item at the end. May sleep.
+pub(crate) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), ConfigError> {
+    list.push(item, Gfp::Kernel)
+        .map_err(|_| ConfigError::NoMemory)
 }
 
 /// On the heap, counted. May sleep.

@@ -3,7 +3,7 @@
 //! What a service is set to and who serves it, at one moment: what packets see
 //! of a change is a whole version, or nothing.
 
-use crate::{dests::Dest, order};
+use crate::{dests::Dest, order, service::push};
 use kernel::sync::Arc;
 use lvs_engine::{
     config::ConfigError,
@@ -120,9 +120,7 @@ impl Draft {
             config,
         };
         backend.change(config);
-        self.backends
-            .push(backend, Gfp::Kernel)
-            .map_err(|_| ConfigError::NoMemory)
+        push(&mut self.backends, backend)
     }
 
     /// Changes the destination at an address.
@@ -174,10 +172,10 @@ impl Backend {
 }
 
 fn filled<T: Copy>(value: T, len: usize) -> Result<Vec<T>, ConfigError> {
-    let no_memory = |_| ConfigError::NoMemory;
-    let mut list = Vec::with_capacity(len, Gfp::Kernel).map_err(no_memory)?;
+    let list = Vec::with_capacity(len, Gfp::Kernel);
+    let mut list = list.map_err(|_| ConfigError::NoMemory)?;
     for _ in 0..len {
-        list.push(value, Gfp::Kernel).map_err(no_memory)?;
+        push(&mut list, value)?;
     }
     Ok(list)
 }

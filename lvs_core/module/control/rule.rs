@@ -12,7 +12,7 @@ use lvs_engine::{
     service::ServiceRequest, //
 };
 use lvs_kapi::genl::{Attr, Policy, Refusal, Request, Strictness};
-use lvs_wire::netlink::lvs;
+use lvs_wire::netlink::{ipvs::svc, lvs};
 
 /// What attributes a rule may have.
 static RULE: [Policy; 5] = [
@@ -40,15 +40,8 @@ static ADDED_SERVICE: [Policy; 12] = [
     Policy::string(16),
 ];
 
-/// What attributes of a service that it names a rule may have.
-static NAMED_SERVICE: [Policy; 6] = [
-    Policy::NONE,
-    Policy::U16,
-    Policy::U16,
-    Policy::binary(16),
-    Policy::U16,
-    Policy::U32,
-];
+/// What attributes of a service that it names a rule may have: the first ones.
+static NAMED_SERVICE: &[Policy] = ADDED_SERVICE.split_at(1 + svc::FWMARK as usize).0;
 
 /// As [`ADDED_SERVICE`], of a destination.
 static ADDED_DEST: [Policy; 16] = [
@@ -99,11 +92,11 @@ pub(super) fn parse<'a>(request: &Request<'a>, rule: Attr<'a>) -> Result<Rule<'a
         (false, false, flags) => Ok(Rule::Service(named(&ADDED_SERVICE)?, flags)),
         (true, false, None) => {
             let attrs = of(DEST, &ADDED_DEST, ConfigError::DestMissing)?;
-            Ok(Rule::Dest(named(&NAMED_SERVICE)?, dest(&attrs)))
+            Ok(Rule::Dest(named(NAMED_SERVICE)?, dest(&attrs)))
         }
         (false, true, None) => {
             let attrs = of(LADDR, &LVS_LOCAL, ConfigError::LocalAddressMissing)?;
-            let owner = rule.has(SERVICE).then(|| named(&NAMED_SERVICE));
+            let owner = rule.has(SERVICE).then(|| named(NAMED_SERVICE));
             let owner = owner.transpose()?;
             Ok(Rule::Local(owner, local(&attrs)))
         }

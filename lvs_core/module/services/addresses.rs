@@ -3,7 +3,12 @@
 //! The local addresses of services and of the namespace.
 
 use super::{lists::Lists, Services};
-use crate::{locals::Pool, order, service::Service, shown::Shown};
+use crate::{
+    locals::Pool,
+    order,
+    service::{push, Service},
+    shown::Shown,
+};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use kernel::prelude::*;
 use lvs_engine::{
@@ -315,12 +320,6 @@ fn least<'b, 'a: 'b, T: Ord + Copy>(a: &'b mut &'a [T], b: &'b mut &'a [T]) -> O
     let (first, rest) = from.split_first()?;
     *from = rest;
     Some(*first)
-}
-
-/// Adds an item at the end. May sleep.
-pub(super) fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), ConfigError> {
-    list.push(item, Gfp::Kernel)
-        .map_err(|_| ConfigError::NoMemory)
 }
 
 /// The log's line about a pool that has its first address.

@@ -6,7 +6,11 @@
 //! takes the place of another is a generation of its own ([`super::replace`]):
 //! a packet finds all of the one or all of the other.
 
-use crate::{hash::Key, locals::Pool, service::Service};
+use crate::{
+    hash::Key,
+    locals::Pool,
+    service::{push, Service},
+};
 use kernel::sync::Arc;
 use lvs_engine::{config::ConfigError, conn::Protocol, service::ServiceKey};
 use lvs_kapi::{
@@ -67,12 +71,12 @@ impl Generation {
             if !from.is_empty() {
                 let mut list = Vec::with_capacity(from.len(), Gfp::Kernel).map_err(no_memory)?;
                 for service in from.iter().filter_map(&service) {
-                    list.push(service.clone(), Gfp::Kernel).map_err(no_memory)?;
+                    push(&mut list, service.clone())?;
                 }
                 let list = rcu::Boxed::new(list, Gfp::Kernel).map_err(no_memory)?;
                 bucket.replace(Some(list));
             }
-            buckets.push(bucket, Gfp::Kernel).map_err(no_memory)?;
+            push(&mut buckets, bucket)?;
         }
         Ok(Self {
             placing: sketch.placing,
@@ -167,14 +171,9 @@ pub(super) struct Sketch<T> {
 impl<T> Sketch<T> {
     /// Without services as yet. May sleep.
     pub(super) fn new() -> Result<Self, ConfigError> {
-        let no_memory = |_| ConfigError::NoMemory;
-        let mut buckets = Vec::with_capacity(BUCKETS, Gfp::Kernel).map_err(no_memory)?;
-        for _ in 0..BUCKETS {
-            buckets.push(Vec::new(), Gfp::Kernel).map_err(no_memory)?;
-        }
         Ok(Self {
             placing: Placing::new(),
-            buckets,
+            buckets: chains(BUCKETS)?,
         })
     }
 
@@ -188,6 +187,16 @@ impl<T> Sketch<T> {
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.buckets.iter_mut().flat_map(|bucket| bucket.iter_mut())
     }
+}
+
+/// So many empty chains. May sleep.
+pub(super) fn chains<T>(count: usize) -> Result<Vec<Vec<T>>, ConfigError> {
+    let chains = Vec::with_capacity(count, Gfp::Kernel);
+    let mut chains = chains.map_err(|_| ConfigError::NoMemory)?;
+    for _ in 0..count {
+        push(&mut chains, Vec::new())?;
+    }
+    Ok(chains)
 }
 
 /// A copy of a published list, with room for one more. The caller is the only

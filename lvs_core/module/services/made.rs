@@ -4,6 +4,7 @@
 
 use super::{
     dests::check,
+    generation::Sketch,
     lists::{retire, Lists},
 };
 use crate::{
@@ -45,6 +46,13 @@ struct Member {
     /// What it is set to, if it serves.
     current: Option<DestConfig>,
     wanted: Option<DestConfig>,
+}
+
+impl Sketch<Made> {
+    /// The service of a key, if a rule has added it.
+    pub(super) fn find(&mut self, key: ServiceKey) -> Option<&mut Made> {
+        self.bucket(&key)?.iter_mut().find(|made| made.key == key)
+    }
 }
 
 impl Made {
@@ -116,13 +124,16 @@ impl Made {
         Ok((named, config))
     }
 
+    /// All that serve it or are to.
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        let lists = [&self.former, &self.joining];
+        lists.into_iter().flat_map(|list| list.iter())
+    }
+
     /// The service. May sleep.
     pub(super) fn finish(&mut self, default: &Arc<Pool>) -> Result<Arc<Service>, ConfigError> {
         let mut draft = Draft::with_room(self.config, 0)?;
-        for member in [&self.former, &self.joining]
-            .into_iter()
-            .flat_map(|m| m.iter())
-        {
+        for member in self.members() {
             if let Some(config) = member.wanted {
                 draft.add(member.dest.clone(), config)?;
             }
@@ -139,14 +150,11 @@ impl Made {
 
     /// The set that it is of is known now: its destinations are told, and those
     /// that it has not go. May sleep.
-    pub(super) fn enter(&mut self, lists: &mut Lists) {
+    pub(super) fn enter(&self, lists: &mut Lists) {
         if self.is_new {
             self.lineage.stats().clear();
         }
-        for member in [&self.former, &self.joining]
-            .into_iter()
-            .flat_map(|m| m.iter())
-        {
+        for member in self.members() {
             match member.wanted {
                 Some(config) => {
                     member.dest.change(config);

@@ -2,11 +2,8 @@
 
 //! The addresses of a set of services in the making.
 
-use super::{
-    addresses::{push, Grown},
-    Services,
-};
-use crate::hash::Key;
+use super::{addresses::Grown, generation::chains, Services};
+use crate::{hash::Key, service::push};
 use lvs_engine::{
     config::ConfigError,
     conn::{Method, Protocol},
@@ -14,7 +11,7 @@ use lvs_engine::{
     laddr,
     service::ServiceKey,
 };
-use lvs_kapi::{gfp::Gfp, rcu, vec::Vec};
+use lvs_kapi::{rcu, vec::Vec};
 use lvs_wire::addr::{AnyAddr, AnyEndpoint};
 
 /// Addresses, each once, to be found quickly.
@@ -27,14 +24,9 @@ const CHAINS: usize = 256;
 
 impl Set {
     fn new() -> Result<Self, ConfigError> {
-        let mut chains = Vec::with_capacity(CHAINS, Gfp::Kernel);
-        let list = chains.as_mut().map_err(|_| ConfigError::NoMemory)?;
-        for _ in 0..CHAINS {
-            push(list, Vec::new())?;
-        }
         Ok(Self {
             key: Key::random(),
-            chains: chains.map_err(|_| ConfigError::NoMemory)?,
+            chains: chains(CHAINS)?,
         })
     }
 

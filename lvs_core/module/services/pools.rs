@@ -2,7 +2,7 @@
 
 //! The pools of services' keys, also of services that are not there.
 
-use crate::{locals::Pool, order};
+use crate::{locals::Pool, order, service::push};
 use kernel::sync::Arc;
 use lvs_engine::{config::ConfigError, service::ServiceKey};
 use lvs_kapi::{gfp::Gfp, vec::Vec};
@@ -23,9 +23,7 @@ impl Pools {
         order::sort(&mut all, |(_, pool)| pool.serial);
         let mut serials = Vec::with_capacity(all.len(), Gfp::Kernel).map_err(no_memory)?;
         for (key, pool) in all.iter() {
-            serials
-                .push((*key, pool.serial), Gfp::Kernel)
-                .map_err(no_memory)?;
+            push(&mut serials, (*key, pool.serial))?;
         }
         order::sort(&mut serials, |(key, _)| *key);
         Ok(Self { all, serials })

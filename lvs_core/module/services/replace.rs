@@ -16,7 +16,7 @@
 //! Until the pointer is moved anything may fail, and nothing has changed.
 
 use super::{
-    addresses::{announce, push},
+    addresses::announce,
     generation::{Generation, Sketch},
     lists::Lists,
     made::Made,
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     locals::{Local, Pool},
     order,
-    service::{shared, Lineage, Service},
+    service::{push, shared, Lineage, Service},
 };
 use kernel::{prelude::*, sync::Arc};
 use lvs_engine::{
@@ -105,7 +105,7 @@ impl<'a> Next<'a> {
         masq_only: bool,
     ) -> Result<(), ConfigError> {
         let key = request.key()?;
-        let config = request.add(key, self.find(key).is_some())?;
+        let config = request.add(key, self.sketch.find(key).is_some())?;
         self.noted.service(key)?;
         let pool = match self.early.iter().position(|(known, _)| *known == key) {
             Some(place) => self.early.swap_remove(place).map(|(_, pool)| pool),
@@ -126,20 +126,13 @@ impl<'a> Next<'a> {
         push(bucket, made)
     }
 
-    fn find(&mut self, key: ServiceKey) -> Option<&mut Made> {
-        let bucket = self.sketch.bucket(&key)?;
-        bucket.iter_mut().find(|made| made.key == key)
-    }
-
     /// Adds a destination to a service of the set. May sleep.
     pub(crate) fn add_dest(
         &mut self,
         key: ServiceKey,
         request: &DestRequest<'_>,
     ) -> Result<(), ConfigError> {
-        let bucket = self.sketch.bucket(&key);
-        let mut made = bucket.into_iter().flat_map(|bucket| bucket.iter_mut());
-        let made = made.find(|made| made.key == key);
+        let made = self.sketch.find(key);
         let made = made.ok_or(ConfigError::ServiceUnknown)?;
         let (named, config) = made.add(self.net, self.lists, request)?;
         self.noted.server(named, &config)
@@ -169,7 +162,7 @@ impl<'a> Next<'a> {
 
     /// The pool of a key in this set.
     fn pool(&mut self, key: ServiceKey) -> Result<Arc<Pool>, ConfigError> {
-        if let Some(made) = self.find(key) {
+        if let Some(made) = self.sketch.find(key) {
             return Ok(made.pool.clone());
         }
         if let Some((_, pool)) = self.early.iter().find(|(known, _)| *known == key) {

@@ -100,16 +100,6 @@ const RULE: [Policy; 12] = [
     Policy::Text(16),
 ];
 
-/// What it may have of one that it names.
-const RULE_OWNER: [Policy; 6] = [
-    Policy::None,
-    Policy::Number(2),
-    Policy::Number(2),
-    Policy::Binary(16),
-    Policy::Number(2),
-    Policy::Number(4),
-];
-
 /// The schedulers there are.
 const SCHEDULERS: [&[u8]; 13] = [
     b"rr", b"wrr", b"lc", b"wlc", b"sed", b"nq", b"fo", b"ovf", b"twos", b"sh", b"dh", b"mh",
@@ -132,9 +122,10 @@ pub(super) fn rule(nest: &[u8]) -> Verdict<Request<'_>> {
     named(nest, &RULE, Strictness::Strict).map(Request)
 }
 
-/// Of a rule that adds something to it.
+/// Of a rule that adds something to it: its name, which comes first.
 pub(super) fn rule_owner(nest: &[u8]) -> Verdict<Request<'_>> {
-    named(nest, &RULE_OWNER, Strictness::Strict).map(Request)
+    let name = &RULE[..=usize::from(svc::FWMARK)];
+    named(nest, name, Strictness::Strict).map(Request)
 }
 
 /// Of the family `LVS`, if there is one.
