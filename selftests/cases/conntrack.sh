@@ -48,7 +48,7 @@ test_nothing_was_invalid() {
 }
 
 test_answers_cost_no_entry() {
-    has_not "$(in_ns director conntrack -L -f "ipv${IP#v}" 2>/dev/null)" "$LIP1"
+    lacks "$(in_ns director conntrack -L -f "ipv${IP#v}" 2>/dev/null)" "$LIP1"
 }
 
 test_what_the_firewall_refuses_stays_refused() {

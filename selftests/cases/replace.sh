@@ -126,7 +126,7 @@ test_a_line_that_is_refused_changes_nothing() {
 -L|as -S writes them
 RULES
     same 13 "$count" "lines tried"
-    has_not "$(adm -G)" "$LIP2"
+    lacks "$(adm -G)" "$LIP2"
 }
 
 test_without_rules_it_is_refused() {

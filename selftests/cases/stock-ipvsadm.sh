@@ -16,9 +16,9 @@ test_add_edit_delete_and_list() {
     has "$(stock -Ln)" "^TCP +$(rx "$vip"):80 wrr"
     has "$(stock -Ln -t "$vip:80")" "-> $(rx "$s1"):80 +Masq +7 +0 +0"
     stock -d -t "$vip:80" -r "$s1:80"
-    has_not "$(stock -Ln)" "$S1"
+    lacks "$(stock -Ln)" "$S1"
     stock -D -t "$vip:80"
-    has_not "$(stock -Ln)" "$VIP"
+    lacks "$(stock -Ln)" "$VIP"
 }
 
 some_rules() {

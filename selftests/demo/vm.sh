@@ -38,7 +38,7 @@ ip -n s2 route >$TMP/routes; ip -n s2 addr >$TMP/addrs; ip -n s1 addr >>$TMP/add
 fact "s2 has no route to the client" not_shown '^(default|10\.1\.)' $TMP/routes
 ip -n s1 route >$TMP/routes
 fact "nor has s1, whose only way there is to the VIP" not_shown '^(default|10\.1\.0\.0)' $TMP/routes
-fact "no server has the VIP" not_shown "$VIP" $TMP/addrs
+fact "no server has the VIP" lacks "$(<$TMP/addrs)" "$VIP"
 
 step "lvs.ko in the director$([ -n "$without_toa" ] || echo ', toa.ko on the servers')"
 fact "lvs.ko loads into the kernel $(uname -r)" modprobe lvs
@@ -70,9 +70,9 @@ captured back -v >$TMP/back-v
 echo "   client's side:"; grep -m 3 "" $TMP/front | show
 echo "   server's side:"; grep -m 3 "" $TMP/back | show
 fact "client's side: $CLIENT and $VIP talk" shown "$CLIENT\.[0-9]+ > $VIP\.80" $TMP/front
-fact "client's side: nothing of the servers" not_shown "$S1|$S2|$LIP1" $TMP/front
+fact "client's side: nothing of the servers" lacks "$(<$TMP/front)" "$S1" "$S2" "$LIP1"
 fact "server's side: $LIP1 and $S1 talk" shown "$LIP1\.[0-9]+ > $S1\.80: Flags \[S\]" $TMP/back
-fact "server's side: neither client nor VIP" not_shown " $CLIENT\.|$VIP" $TMP/back
+fact "server's side: neither client nor VIP" lacks "$(<$TMP/back)" "$CLIENT" "$VIP"
 
 step "The TOA option in the SYN: kind 254, length 8, the client's port and address"
 tcpdump -r $TMP/back.pcap -nX 'tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn' 2>/dev/null | grep -m1 -A5 "$LIP1" >$TMP/syn

@@ -16,6 +16,16 @@ $1"; }
 # rx TEXT: as a regular expression that matches it.
 rx() { local t=${1//\[/\\[}; t=${t//\]/\\]}; printf '%s' "${t//./\\.}"; }
 
+# lacks TEXT WORD...: none of the words, which are no patterns: the dots of an address would match
+# a time stamp now and then.
+lacks() {
+    local text=$1 word; shift
+    for word; do
+        ! grep -qwF -- "$word" <<<"$text" || fail "there is '$word' in:
+$text"
+    done
+}
+
 # has_not TEXT PATTERN [WHAT]
 has_not() { ! grep -qE -- "$2" <<<"$1" || fail "${3:-text}: a line matches '$2' in:
 $1"; }
