@@ -125,10 +125,11 @@ expect_equal "runner: two at once make it once, and both get it" "1 whole whole"
 rm -rf "$thing"
 : >"$scratch/count"
 PAUSE=60 "$scratch/user" >/dev/null 2>&1 & runner=$!
-for _ in $(seq 50); do [ -s "$scratch/count" ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s "$scratch/count" ] && break; sleep 0.1; done
+payload=$(cat "$scratch/count")
 kill -TERM "$runner"; wait "$runner" || true
-sleep 0.5
-expect "runner: a polite kill takes the payload along" test ! -e "/proc/$(cat "$scratch/count")"
+for _ in $(seq 100); do [ -e "/proc/$payload" ] || break; sleep 0.1; done
+expect "runner: a polite kill takes the payload along" test -n "$payload" -a ! -e "/proc/$payload"
 expect "runner: and leaves no result" test ! -e "$thing"
 
 finish

@@ -73,7 +73,7 @@ echo -n 'last words'; exit 7
 S
 cat >panic.sh <<'S'
 # What stands in a pipe when the kernel dies is lost with it: first it must have been carried.
-echo before; for _ in 1 2 3 4 5; do sleep 0.2; done; echo c >/proc/sysrq-trigger; sleep 1000
+echo before; sleep 3; echo c >/proc/sysrq-trigger; sleep 1000
 S
 cat >hang.sh <<'S'
 echo waiting; sleep 1000
@@ -85,7 +85,7 @@ S
 cat >slow.sh <<'S'
 head -c 2000000 /dev/zero; echo the end
 S
-vm hang TIMEOUT=90 & hang=$!
+vm hang TIMEOUT=150 & hang=$!
 vm status TIMEOUT=200 & first=$!
 vm panic TIMEOUT=200 & second=$!
 wait "$first"; wait "$second"

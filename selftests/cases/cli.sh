@@ -85,9 +85,10 @@ test_once_it_takes_what_stock_saved() {
 }
 
 test_who_tells_client_vip_and_server_of_a_line_in_a_servers_log() {
+    local before; before=$(logged s1 "^$LIP1:[0-9]+ /$")
     get >/dev/null
+    wait_for is -eq $((before + 1)) logged s1 "^$LIP1:[0-9]+ /$"
     local peer; peer=$(nginx_log s1 | tail -n 1 | cut -d' ' -f1)
-    has "$peer" "^$LIP1:[0-9]+$"
     # nginx writes an IPv6 address without brackets.
     local out; out=$(adm who "$lip1:${peer##*:}")
     has "$out" "$(rx "$client"):[0-9]+"; has "$out" "$(rx "$vip"):80"; has "$out" "$(rx "$s1"):80"

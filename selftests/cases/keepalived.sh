@@ -154,8 +154,11 @@ test_a_reload_adds_and_removes_services_and_servers_and_nothing_fails() {
     nothing_failed_since "$ms"
 }
 
-# idle PORT: servers there get no new connections, and have none.
-idle() { ! adm -Ln | awk -v port=":$1" '$1 == "->" && $2 ~ port "$" && ($4 != 0 || $5 != 0)' | grep .; }
+# idle PORT: servers there get no new connections, and have none. One that begins is inactive.
+idle() {
+    ! adm -Ln | awk -v port=":$1" '$1 == "->" && $2 ~ port "$" && ($4 != 0 || $5 != 0)' | grep . &&
+        ! in_ns director grep -E ":$1 +SYN_RECV " /proc/net/lvs_conn
+}
 
 test_it_has_no_complaint() {
     has_not "$(cat "$TMP/keepalived-director.log")" 'IPVS cmd .* error|IPVS: |Netlink.*rror|respawn'

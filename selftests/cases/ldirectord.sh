@@ -2,7 +2,7 @@
 # Debian's ldirectord, with the documentation's configuration: FULLNAT in both families, servers that die and come back, the
 # fallback server, and an end that leaves nothing behind.
 # suite: keepalived
-WAIT_SECONDS=90  # of the library, which is read next: ldirectord forks for each check
+WAIT_SECONDS=180  # of the library, which is read next: ldirectord forks for each check
 . "${0%/*}/../lib/all.sh"
 
 setup() {

@@ -80,14 +80,14 @@ test_once_tracing_stays_on_under_toa() {
 }
 
 test_the_server_sees_the_client() {
-    has "$(hello 7000 45001)" "^server $CLIENT 45001 $S1 7000\$"
+    has "$(hello 7000 15001)" "^server $CLIENT 15001 $S1 7000\$"
 }
 
 test_without_the_module_it_sees_the_local_address() {
     in_ns server rmmod toa
-    has "$(hello 7000 45002)" "^server $LIP1 [0-9]+ $S1 7000\$"
+    has "$(hello 7000 15002)" "^server $LIP1 [0-9]+ $S1 7000\$"
     in_ns server modprobe toa
-    has "$(hello 7000 45003)" "^server $CLIENT 45003 "
+    has "$(hello 7000 15003)" "^server $CLIENT 15003 "
 }
 
 test_a_datagram_comes_back() {

@@ -75,11 +75,11 @@ test_the_option_is_on_the_wire() {
 }
 
 test_a_socket_of_both_families_sees_the_client() {
-    has "$(hello 7001 45001)" "^s1 $C 45001 ::ffff:$S1 7001$"
+    has "$(hello 7001 15001)" "^s1 $C 15001 ::ffff:$S1 7001$"
 }
 
 test_an_ipv4_socket_sees_the_local_address() {
-    has "$(hello 7000 45002)" "^s1 $LIP1 [0-9]+ $S1 7000$"
+    has "$(hello 7000 15002)" "^s1 $LIP1 [0-9]+ $S1 7000$"
 }
 
 test_an_ipv4_socket_is_told_the_client_when_it_asks() {
@@ -94,17 +94,17 @@ c.sendall(b'x')"
     service64 -t 7002 $S1:7002
     in_ns client python3 -ISc "
 import socket
-s = socket.create_connection(('$V', 7002), 20, ('$C', 45003)); s.sendall(b'x'); s.recv(1)"
+s = socket.create_connection(('$V', 7002), 20, ('$C', 15003)); s.sendall(b'x'); s.recv(1)"
     adm -D -t "[$V]:7002"
-    same "$LIP1 $C 45003" "$(cat "$TMP/asker.log")"
+    same "$LIP1 $C 15003" "$(cat "$TMP/asker.log")"
     at_least 1 "$(toa_count answered_nat64)"
 }
 
 test_without_the_module_it_is_the_local_address_everywhere() {
     rmmod toa
-    has "$(hello 7001 45004)" "^s1 ::ffff:$LIP1 [0-9]+ ::ffff:$S1 7001$"
+    has "$(hello 7001 15004)" "^s1 ::ffff:$LIP1 [0-9]+ ::ffff:$S1 7001$"
     toa_in
-    has "$(hello 7001 45005)" "^s1 $C 45005 "
+    has "$(hello 7001 15005)" "^s1 $C 15005 "
 }
 
 # transfer up|down: one connection; the receiver's sum must be the sender's.
@@ -186,7 +186,7 @@ test_datagrams_and_their_answers_are_whole_at_any_size() {
     has "$(ask_udp client $V 5000 hello)" "^s1 $LIP1 [0-9]+ hello$"
     for n in 1400 1432 1440 1452 1453 1472 20000; do
         # A datagram that the longer header makes too long is lost, and its sender learns.
-        out=$(ASK_SECONDS=3 ask_udp client $V 5000 "@$n" 45020) || out=$(ask_udp client $V 5000 "@$n" 45020)
+        out=$(ASK_SECONDS=3 ask_udp client $V 5000 "@$n" 15020) || out=$(ask_udp client $V 5000 "@$n" 15020)
         has "$out" "^s1 $LIP1 [0-9]+ x+$"
         at_least "$n" ${#out} "bytes that came back"
     done
@@ -205,17 +205,19 @@ test_a_server_that_refuses_is_heard() {
 }
 
 test_the_connection_is_listed_with_both_legs() {
-    hello 7000 45010 >/dev/null
-    has "$(in_ns director cat /proc/net/lvs_conn)" "^TCP +\[$C\]:45010 +\[$V\]:7000 +$(rx $LIP1):[0-9]+ +$(rx $S1):7000 .*FullNat"
-    # 45010 = AFD2, 7000 = 1B58.
-    has "$(in_ns director cat /proc/net/ip_vs_conn)" "^TCP fd00:0001:0000:0000:0000:0000:0000:0002 AFD2 fd00:0001:0000:0000:0000:0000:0000:0100 1B58 0A020002 1B58 "
-    has "$(adm -Lnc)" "^TCP .*\[$C\]:45010 +\[$V\]:7000 +$(rx $S1):7000"
-    has "$(adm -L --conn-legs -n)" "\[$C\]:45010 +\[$V\]:7000 +$(rx $LIP1):[0-9]+ +$(rx $S1):7000"
-    has "$(stock -Lnc)" "TCP .*\[$C\]:45010 +\[$V\]:7000 +$(rx $S1):7000"
+    hello 7000 15010 >/dev/null
+    has "$(in_ns director cat /proc/net/lvs_conn)" "^TCP +\[$C\]:15010 +\[$V\]:7000 +$(rx $LIP1):[0-9]+ +$(rx $S1):7000 .*FullNat"
+    # 15010 = 3AA2, 7000 = 1B58.
+    has "$(in_ns director cat /proc/net/ip_vs_conn)" "^TCP fd00:0001:0000:0000:0000:0000:0000:0002 3AA2 fd00:0001:0000:0000:0000:0000:0000:0100 1B58 0A020002 1B58 "
+    has "$(adm -Lnc)" "^TCP .*\[$C\]:15010 +\[$V\]:7000 +$(rx $S1):7000"
+    has "$(adm -L --conn-legs -n)" "\[$C\]:15010 +\[$V\]:7000 +$(rx $LIP1):[0-9]+ +$(rx $S1):7000"
+    has "$(stock -Lnc)" "TCP .*\[$C\]:15010 +\[$V\]:7000 +$(rx $S1):7000"
 }
 
 test_who_tells_the_client_of_a_line_in_a_servers_log() {
-    local server peer log; read -r server _ <<<"$(page)"
+    local server peer log before; before=$(logged 's?' .)
+    read -r server _ <<<"$(page)"
+    wait_for is -eq $((before + 1)) logged 's?' .
     log=$(nginx_log "$server" | tail -n 1) peer=${log%% *}
     has "$peer" "^$LIP1:[0-9]+$"
     local out; out=$(adm who "$peer")
@@ -310,7 +312,7 @@ test_a_service_of_ipv4_has_no_servers_of_ipv6() {
 
 test_fifty_connections_at_once() {
     in_ns client curl -sS --max-time 60 --no-keepalive -Z --parallel-max 50 -H 'Connection: close' -o /dev/null "http://[$V]/?p[1-50]"
-    same 50 "$(cat "$TMP"/s?/access.log | grep -c "/?p")"
+    wait_for is -eq 50 logged 's?' '/\?p'
     same "" "$(for s in s1 s2; do grep "/?p" "$TMP/$s/access.log" | cut -d' ' -f1 | sort | uniq -d; done)"
 }
 

@@ -27,6 +27,8 @@ SERVICE = {
 def setup():
     sh("""
         topology; lvs_in; toa_in; nginx_on s1
+        # A closed connection stays listed for as long as a fact may take.
+        vs_set fullnat_timeout_timewait 120
         service -t 80 $S1:80; adm -P -z $LIP3; get >/dev/null
     """)
     for name in ("ipvs", "lvs", "toa"):

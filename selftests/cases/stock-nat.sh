@@ -35,7 +35,8 @@ test_counters_and_captures_agree() {
     count_packets "requests$IP" director client ingress 'meta protocol '"$L3"' tcp dport 80 tcp flags & (syn|ack) == syn'
     capture requests director client 'tcp port 80'
     get >/dev/null
-    same 1 "$(packets "requests$IP" director)" "SYNs counted"
+    # One, or more if the answer came late.
+    at_least 1 "$(packets "requests$IP" director)" "SYNs counted"
     has "$(captured requests)" "$CLIENT\.[0-9]+ > $VIP\.80: Flags \[S\]"
 }
 

@@ -47,10 +47,12 @@ packets() { in_ns "$2" nft list table netdev "$1" | sed -n 's/.*counter packets 
 octets() { in_ns "$2" nft list table netdev "$1" | sed -n 's/.*counter packets [0-9]* bytes \([0-9]*\).*/\1/p'; }
 
 # kept_whole WHAT BYTES ENTERED LEFT: bulk data left the director in at most 1.1 of the packets that it entered in, and these
-# were big ones. How much a sender puts into one depends on how soon it is answered.
+# were big ones: 8 kB on average. How much a sender puts into one depends on how soon it is answered, and on what was lost: where
+# they came smaller they may leave smaller, but never as small as on a wire.
 kept_whole() {
-    local average=$(($2 / $4)) least=8000
-    ! debug_kernel || least=4000
+    local average=$(($2 / $4)) came=$(($2 / $3)) least=8000
+    [ $((came * 10 / 11)) -ge $least ] || least=$((came * 10 / 11))
+    [ $least -ge 2000 ] || least=2000
     note "$1: $3 packets in, $4 out, $average bytes each"
     at_most $(($3 * 11 / 10)) "$4" "packets out for $3 in"
     at_least $least $average "bytes per packet"

@@ -24,7 +24,7 @@ modules_out() {
     done
     if loaded ip_vs; then
         # Each scheduler holds ip_vs, and the last user of a module goes first.
-        for m in $(lsmod | awk '/^ip_vs_/ {print $1}'); do rmmod "$m"; done
+        for m in $(lsmod | awk '/^ip_vs_/ {print $1}'); do wait_for rmmod "$m"; done
         wait_for rmmod ip_vs
     fi
 }

@@ -15,6 +15,7 @@ http {
     access_log $dir/access.log peer;
     client_body_temp_path $dir/body; proxy_temp_path $dir/p; fastcgi_temp_path $dir/f; uwsgi_temp_path $dir/u; scgi_temp_path $dir/s;
     client_max_body_size 100m; sendfile on; keepalive_requests 100000; keepalive_timeout 1h;
+    client_header_timeout 1h;
     server {
         listen $listen; listen [::]:${listen##*:} ipv6only=on; root $dir/www; dav_methods PUT;
         location = / { default_type text/plain; return 200 "$name \$remote_addr\n"; }
@@ -37,8 +38,11 @@ nginx_kill() {
     rm -f "$TMP/$1/nginx.pid"
 }
 
-# nginx_log NAME: what it logged so far.
+# nginx_log NAME: what it logged so far. A line is written when its answer has left.
 nginx_log() { cat "$TMP/$1/access.log" 2>/dev/null; }
+
+# logged NAME PATTERN: how many lines that match; of both servers for `s?`.
+logged() { cat "$TMP"/$1/access.log 2>/dev/null | grep -cE -- "$2" || true; }
 
 # get [CURL OPTIONS...]: one request to the VIP's port 80 from the client.
 get() { in_ns client curl -sS --max-time 20 "$@" "http://$vip/"; }
@@ -80,7 +84,8 @@ echo_tcp() {
     wait_for listens "$1" tcp "$2"
 }
 
-# hello PORT [SOURCE PORT]: what a server of lib/echo.py behind the VIP says about who calls.
+# hello PORT [SOURCE PORT]: what a server of lib/echo.py behind the VIP says about who calls. The port has to be one that the
+# kernel chooses for nobody, or it may be in TIME_WAIT.
 hello() { in_ns client python3 -ISc "
 import socket
 s = socket.create_connection(('$VIP', $1), 20, ('$CLIENT', ${2:-0}))
