@@ -76,7 +76,7 @@ errors! {
     Family: AfNoSupport, "The address family is neither IPv4 nor IPv6.";
     ServiceUnknown: Srch, "There is no such service: add it first.";
     ServiceExists: Exist, "The service exists already: edit it, or delete it first.";
-    GoingAway: NoProtoOpt, "The module is being unloaded.";
+    GoingAway: NoProtoOpt, "The module is being loaded or unloaded: try again.";
     SchedulerUnknown: NoEnt, "No scheduler has this name: rr, wrr, lc, wlc, sed, nq, fo, ovf, twos, sh, dh, mh and none are available.";
     PersistenceEngineUnknown: NoEnt, "No persistence engine has this name: none is available.";
     PrefixLength: Inval, "The persistence prefix of an IPv6 service must be 1 to 128 bits long.";

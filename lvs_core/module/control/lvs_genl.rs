@@ -57,13 +57,15 @@ impl Handler for Lvs {
         Policy::NEST,
     ];
 
+    // What changes anything is for who may make services: to others it would be
+    // memory and lines in the log, and no use.
     const OPS: &'static [Op] = &[
         op(cmd::GET_INFO, Does::Do, Right::Anyone),
         op(cmd::GET_SERVICE, Does::Both, Right::Anyone),
-        op(cmd::SET_SERVICE, Does::Do, Right::NamespaceAdmin),
+        op(cmd::SET_SERVICE, Does::Do, Right::Admin),
         op(cmd::GET_DEST, Does::Dump, Right::Anyone),
-        op(cmd::NEW_LADDR, Does::Do, Right::NamespaceAdmin),
-        op(cmd::DEL_LADDR, Does::Do, Right::NamespaceAdmin),
+        op(cmd::NEW_LADDR, Does::Do, Right::Admin),
+        op(cmd::DEL_LADDR, Does::Do, Right::Admin),
         op(cmd::GET_LADDR, Does::Dump, Right::Anyone),
         op(cmd::GET_CONN, Does::Dump, Right::Anyone),
         op(cmd::GET_DROPS, Does::Do, Right::Anyone),

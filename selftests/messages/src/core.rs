@@ -3,8 +3,6 @@
 //! What the kernel's netlink makes of the bytes of one send, before a family
 //! sees them and after: `netlink_rcv_skb`, `genl_rcv_msg`, `genl_header_check`.
 
-use lvs_wire::netlink::lvs;
-
 use crate::{
     attrs::{Attrs, Strictness},
     family::Family,
@@ -171,9 +169,8 @@ fn request(
     };
     let may = match family {
         Family::Ipvs => rights.initial,
-        // It makes services.
-        Family::Lvs if *command == lvs::cmd::REPLACE => rights.initial,
-        Family::Lvs | Family::Toa => rights.own || !known.writes,
+        Family::Lvs => rights.initial || !known.writes,
+        Family::Toa => rights.own || !known.writes,
     };
     if !may {
         return refused(libc::EPERM);

@@ -2,6 +2,7 @@
 
 //! Finding the families, loading the module where none is.
 
+use std::io;
 use std::path::Path;
 
 use lvs_wire::netlink::{ipvs, lvs};
@@ -50,8 +51,9 @@ pub(super) fn resolve(transport: &mut dyn Transport, name: &str) -> Result<Optio
             ..
         }) => Ok(None),
         Err(Trouble::Refused { errno, .. }) => Err(Failure::usage(format!(
-            "The kernel did not say whether the netlink family {name} exists (error {errno}): \
-             run this as root, in a namespace that may use generic netlink."
+            "The kernel did not say whether the netlink family {name} exists ({}): \
+             run this as root, in a namespace that may use generic netlink.",
+            io::Error::from_raw_os_error(errno)
         ))),
         Err(Trouble::Broken(text)) => Err(Failure::usage(text)),
     }

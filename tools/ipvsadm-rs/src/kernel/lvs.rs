@@ -46,12 +46,19 @@ impl Kernel<'_> {
             .map(|_| ())
     }
 
-    /// The methods of a service's destinations.
+    /// The methods of a service's destinations; none if it has gone since it
+    /// was listed: others may change what is being read.
     pub(crate) fn methods(&mut self, key: &ServiceKey) -> Result<Vec<(DestKey, Methods)>, Failure> {
         let mut attrs = Builder::default();
         service::add_named(&mut attrs, key);
-        let answer = self.lvs_dump(cmd::GET_DEST, attrs, Operation::GetDest)?;
-        decode_all(&answer, dest::decode)
+        let request = self.lvs_request(cmd::GET_DEST, true, attrs)?;
+        match self.transport.call(&request) {
+            Ok(answer) => decode_all(&answer, dest::decode),
+            Err(Trouble::Refused {
+                errno: libc::ESRCH, ..
+            }) => Ok(Vec::new()),
+            Err(trouble) => Err(explain(Operation::GetDest, trouble, true)),
+        }
     }
 
     /// Adds a local address to a service, or to the default pool.

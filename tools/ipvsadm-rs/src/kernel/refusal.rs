@@ -249,7 +249,7 @@ fn general(errno: i32, lvs: bool) -> Option<Meaning> {
     let (what, todo) = match errno {
         libc::EPERM | libc::EACCES => (
             "Permission denied (you must be root)",
-            "run it with sudo, or with CAP_NET_ADMIN in the namespace",
+            "run it with sudo; root of a user namespace may list, and use `toa`",
         ),
         libc::EINVAL => (
             "Invalid operation.  Possibly wrong module version, address not unicast, ...",
@@ -257,7 +257,7 @@ fn general(errno: i32, lvs: bool) -> Option<Meaning> {
         ),
         libc::ENOPROTOOPT => (
             "Protocol not available",
-            "the module is being unloaded, or does not know this",
+            "the module is being loaded or unloaded, or does not know this",
         ),
         libc::ENOMEM | libc::ENOBUFS => (
             "Memory allocation problem",
