@@ -100,16 +100,20 @@ impl Ended for Clients {
 
 impl PeerName for Clients {
     fn peer_name(&self, socket: &Sock, peer: AnyEndpoint, room: Family) -> Option<AnyEndpoint> {
+        let rcu = rcu::ReadLock::new();
+        let namespace = NAMESPACES.borrow(socket.net(), &rcu);
+        // Asked again: who was believed before the list was set may not be any more.
+        let trusts = |source| namespace.is_none_or(|namespace| namespace.trusts(source));
         let (outcome, client) = match self.known(socket) {
             None => (Counter::Unknown, None),
             Some(known) if known.peer != peer => (Counter::Changed, None),
+            Some(_) if !trusts(peer.addr) => (Counter::Untrusted, None),
             Some(known) if room == Family::V4 && known.client.addr.is_ipv6() => {
                 (Counter::NoRoom, None)
             }
             Some(known) => (Counter::Answered, Some(known.client)),
         };
-        let rcu = rcu::ReadLock::new();
-        if let Some(namespace) = NAMESPACES.borrow(socket.net(), &rcu) {
+        if let Some(namespace) = namespace {
             namespace.count(outcome);
         }
         client

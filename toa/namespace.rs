@@ -5,6 +5,7 @@
 use crate::{
     counters::{Counter, Counters},
     trusted::Trusted,
+    trusts_any,
 };
 use kapi::{
     gfp::Gfp,
@@ -109,10 +110,14 @@ impl Namespace {
 
 impl NetState for Namespace {
     fn new(_: &Net) -> Result<Arc<Self>> {
+        let trusted = rcu::Cell::empty();
+        if !trusts_any() {
+            trusted.replace(Some(rcu::Boxed::new(Trusted::nobody(), Gfp::Kernel)?));
+        }
         let state = Self {
             counters: Counters::new(Gfp::Kernel)?,
             kinds: Atomic::new(KindSet::TOA.to_bits()),
-            trusted: rcu::Cell::empty(),
+            trusted,
             live: Atomic::new(0),
             changing: Mutex::new((), c"toa settings", kernel::static_lock_class!())?,
         };

@@ -36,6 +36,15 @@ impl SocketOption for Clients {
             return Err(enotconn());
         }
         let client = self.nat64(socket)?;
+        let rcu = rcu::ReadLock::new();
+        if let Some(namespace) = NAMESPACES.borrow(socket.net(), &rcu) {
+            // As for getpeername, see `capture.rs`.
+            if !namespace.trusts(socket.flow().peer.addr) {
+                namespace.count(Counter::Untrusted);
+                return Err(ENOENT);
+            }
+        }
+        drop(rcu);
         let written = out.write(&client.to_bytes())?;
         let rcu = rcu::ReadLock::new();
         if let Some(namespace) = NAMESPACES.borrow(socket.net(), &rcu) {

@@ -49,6 +49,10 @@ module! {
             default: 1_048_576,
             description: "Most connections whose client is remembered, all namespaces together",
         },
+        trust_any: u32 {
+            default: 1,
+            description: "1: anyone's option is believed until `ipvsadm-rs toa --trust` has said whose; 0: nobody's",
+        },
     },
 }
 
@@ -90,7 +94,10 @@ impl Standing {
         let names = PeerNames::new(clients.clone()).inspect_err(say_why)?;
         let accepts = AcceptProbe::new(clients).inspect_err(say_why)?;
         let family = control::FAMILY.register()?;
-        pr_info!("TOA options are believed from any source until trusted sources are set\n");
+        match trusts_any() {
+            true => pr_info!("TOA options are believed from any source until trusted sources are set\n"),
+            false => pr_info!("TOA options are believed from no source until trusted sources are set\n"),
+        }
         Ok(Self {
             _family: family,
             _accepts: accepts,
@@ -100,6 +107,11 @@ impl Standing {
             _namespaces: namespaces,
         })
     }
+}
+
+/// Whether a namespace begins with believing anyone.
+fn trusts_any() -> bool {
+    module::parameter::<u32>(module_parameters::trust_any.value()) != 0
 }
 
 /// Says what to do when a function cannot be probed.

@@ -2,6 +2,7 @@
 
 //! The list of sources that may tell who the client is.
 
+use core::net::Ipv4Addr;
 use lvs_wire::addr::AnyAddr;
 
 /// Why a source cannot be added.
@@ -44,6 +45,18 @@ pub(crate) struct Trusted([Option<Prefix>; Trusted::MAX]);
 impl Trusted {
     /// Prefixes that a list holds.
     pub(crate) const MAX: usize = 32;
+
+    /// One prefix, of the address that no connection comes from.
+    pub(crate) fn nobody() -> Self {
+        let unspecified = Prefix {
+            addr: Ipv4Addr::UNSPECIFIED.into(),
+            len: 32,
+        };
+        let mut list = Self::default();
+        let [first, ..] = &mut list.0;
+        *first = Some(unspecified);
+        list
+    }
 
     /// Whether one of the prefixes has `addr`.
     pub(crate) fn contains(&self, addr: AnyAddr) -> bool {

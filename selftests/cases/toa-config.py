@@ -82,6 +82,34 @@ def test_only_trusted_sources_are_believed():
     same((CLIENT, CPORT), name(option()))
 
 
+def test_a_list_counts_for_open_connections_too():
+    with listen(80) as l:
+        p = Peer(END, 80)
+        p.connect(option())
+        s, addr = l.accept()
+        same((CLIENT, CPORT), addr)
+        TOA.set(trusted=[(LIP2, 32)])
+        with counted(TOA, untrusted=1):
+            same(LIP, s.getpeername()[0])
+        TOA.set(trusted=[])
+        same((CLIENT, CPORT), s.getpeername())
+        s.close()
+        p.reset()
+
+
+def test_until_the_first_list_nobody_need_be_believed():
+    global TOA
+    sh("rmmod toa; modprobe toa trust_any=0")
+    TOA = Family()
+    same([("0.0.0.0", 32)], TOA.config()[1])
+    same("itself", name(option()))
+    TOA.set(trusted=[(LIP, 32)])
+    same((CLIENT, CPORT), name(option()))
+    sh("rmmod toa; modprobe toa")
+    TOA = Family()
+    same([], TOA.config()[1])
+
+
 def test_impossible_sources_are_refused_and_nothing_is_half_done():
     TOA.set(trusted=[(LIP, 32)])
     refused(errno.EINVAL, "longer than the address", TOA.set, kinds=[77], trusted=[(LIP2, 32), (LIP, 33)])
