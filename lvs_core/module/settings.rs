@@ -60,6 +60,8 @@ pub(crate) struct Settings {
     isn_key: SpinLockBh<random::Key>,
     /// Whether the MSS that clients are told leaves room for that.
     pub(crate) lower_mss: AtomicU32,
+    /// Whether clients may send data with their SYN.
+    pub(crate) fast_open: AtomicU32,
 }
 
 impl Settings {
@@ -87,6 +89,7 @@ impl Settings {
             schedule_icmp: AtomicU32::new(0),
             isn_key: SpinLockBh::new(random::Key::random(), c"lvs_isn_key", static_lock_class!()),
             lower_mss: AtomicU32::new(1),
+            fast_open: AtomicU32::new(0),
         }
     }
 
@@ -203,5 +206,9 @@ impl Settings {
 
     pub(crate) fn lower_mss(&self) -> bool {
         self.lower_mss.load(Relaxed) != 0
+    }
+
+    pub(crate) fn fast_open(&self) -> bool {
+        self.fast_open.load(Relaxed) != 0
     }
 }

@@ -11,7 +11,7 @@ use kernel::{prelude::*, static_lock_class};
 use lvs_engine::{
     conn::Protocol,
     isn,
-    ports::{PortSet, Ranges},
+    ports::{Few, PortSet, Ranges, Turn},
     tcp::seq,
     time::Ticks,
 };
@@ -28,16 +28,18 @@ pub(crate) struct Triple {
 
 struct Space {
     triple: Triple,
-    ports: KBox<[u64; 1024]>,
-    /// Where the search for the next port begins: a port rests for as long as
-    /// there are others.
-    cursor: u16,
-    /// Every port has been given out once.
-    wrapped: bool,
+    ports: Ports,
+    turn: Turn,
     /// When a port was last given back.
     released: Option<Ticks>,
     /// The highest sequence number that a server has seen from here.
     sequence: Option<u32>,
+}
+
+/// The ports that are in use.
+enum Ports {
+    Few(Few),
+    Many(KBox<[u64; 1024]>),
 }
 
 /// What a new connection gets.
@@ -54,11 +56,11 @@ pub(crate) struct Lease {
 pub(crate) enum Refusal {
     /// All are in use. Those at and after this one are in use for longest.
     Exhausted(u16),
-    /// No memory for the triple's first port.
+    /// No memory to keep it.
     NoMemory,
 }
 
-const BUCKETS: usize = 256;
+const BUCKETS: usize = 1024;
 
 /// All spaces of a namespace.
 pub(crate) struct Spaces {
@@ -103,9 +105,8 @@ impl Spaces {
         if !spaces.iter().any(|space| space.triple == triple) {
             let space = Space {
                 triple,
-                ports: mem::zeroed_words(Gfp::Atomic).ok_or(Refusal::NoMemory)?,
-                cursor: ranges.nth(random),
-                wrapped: false,
+                ports: Ports::Few(Few::EMPTY),
+                turn: Turn::new(ranges.nth(random)),
                 released: None,
                 sequence: None,
             };
@@ -127,7 +128,7 @@ impl Spaces {
         };
         let mut spaces = bucket.lock();
         if let Some(space) = spaces.iter_mut().find(|space| space.triple == *triple) {
-            space.set().free(port);
+            space.ports.free(port);
             space.released = Some(now);
             if let Some(sequence) = sequence {
                 space.sequence = Some(match space.sequence {
@@ -138,8 +139,8 @@ impl Spaces {
         }
     }
 
-    /// Frees what has been unused for so long that no server remembers it. May
-    /// sleep.
+    /// Frees what has been unused for so long that no server remembers it, and
+    /// the memory of what is empty. May sleep.
     pub(crate) fn tidy(&self, now: Ticks) {
         for bucket in self.buckets.iter() {
             let mut spaces = bucket.lock();
@@ -148,6 +149,9 @@ impl Spaces {
                 if space.is_forgotten(now) {
                     drop(spaces.swap_remove(index));
                 } else {
+                    if space.ports.is_empty() {
+                        space.ports = Ports::Few(Few::EMPTY);
+                    }
                     index = index.saturating_add(1);
                 }
             }
@@ -156,36 +160,70 @@ impl Spaces {
 }
 
 impl Space {
-    fn set(&mut self) -> PortSet<&mut [u64; 1024]> {
-        PortSet {
-            words: &mut *self.ports,
-        }
-    }
-
     fn lease(&mut self, ranges: &Ranges, usable: impl Fn(u16) -> bool) -> Result<Lease, Refusal> {
         // A port that this host's own stack uses towards the server is passed
         // over. It has few such ports; the limit keeps the cost bounded.
         for _ in 0..64 {
-            let cursor = self.cursor;
-            let Some((port, next)) = self.set().allocate(ranges, cursor) else {
-                return Err(Refusal::Exhausted(cursor));
+            self.ports.make_room()?;
+            let taken = match &mut self.ports {
+                Ports::Few(few) => self.turn.take(few, ranges),
+                Ports::Many(words) => self.turn.take(&mut bits(words), ranges),
             };
-            self.cursor = next;
-            self.wrapped |= port < cursor;
+            let Some((port, is_again)) = taken else {
+                return Err(Refusal::Exhausted(self.turn.cursor()));
+            };
             if usable(port) {
                 return Ok(Lease {
                     port,
-                    last_used: self.released.filter(|_| self.wrapped),
+                    last_used: self.released.filter(|_| is_again),
                     sequence: self.sequence,
                 });
             }
-            self.set().free(port);
+            self.ports.free(port);
         }
-        Err(Refusal::Exhausted(self.cursor))
+        Err(Refusal::Exhausted(self.turn.cursor()))
     }
 
     fn is_forgotten(&mut self, now: Ticks) -> bool {
         let quiet = |released: Ticks| now.is_after(released.after_seconds(isn::QUIET_SECONDS));
-        self.set().is_empty() && self.released.is_some_and(quiet)
+        self.ports.is_empty() && self.released.is_some_and(quiet)
+    }
+}
+
+impl Ports {
+    /// Lets one more be taken, if there is one. Any context.
+    fn make_room(&mut self) -> Result<(), Refusal> {
+        let few = match self {
+            Self::Few(few) if few.is_full() => *few,
+            _ => return Ok(()),
+        };
+        let mut words = mem::zeroed_words(Gfp::Atomic).ok_or(Refusal::NoMemory)?;
+        let mut set = bits(&mut words);
+        for port in few.iter() {
+            // Each is there once, so that none is taken.
+            let _ = set.reserve(port);
+        }
+        *self = Self::Many(words);
+        Ok(())
+    }
+
+    fn free(&mut self, port: u16) {
+        match self {
+            Self::Few(few) => few.free(port),
+            Self::Many(words) => bits(words).free(port),
+        };
+    }
+
+    fn is_empty(&mut self) -> bool {
+        match self {
+            Self::Few(few) => few.is_empty(),
+            Self::Many(words) => bits(words).is_empty(),
+        }
+    }
+}
+
+fn bits(words: &mut KBox<[u64; 1024]>) -> PortSet<&mut [u64; 1024]> {
+    PortSet {
+        words: &mut **words,
     }
 }

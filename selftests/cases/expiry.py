@@ -40,7 +40,7 @@ def test_the_life_of_a_connection_the_client_ends(w):
     f.syn(); state(w, 11001, "SYN_RECV", 60)
     f.syn_ack(); state(w, 11001, "SYN_RECV", 60)
     f.client_sends("A"); state(w, 11001, "ESTABLISHED", 900)
-    f.client_sends("FA"); state(w, 11001, "CLOSE_WAIT", 10, 4)
+    f.client_sends("FA"); state(w, 11001, "CLOSE_WAIT", 60)
     f.server_sends("FA", ack=2); state(w, 11001, "TIME_WAIT", 7, 1)
 
 
@@ -50,9 +50,24 @@ def test_the_life_of_a_connection_the_server_ends(w):
     f.client_sends("FA", ack=2); state(w, 11002, "TIME_WAIT", 7, 1)
 
 
+def test_nobody_opens_a_connection_without_its_server(w):
+    f = Flow(w, 11009)
+    f.syn()
+    f.client_sends("A"); state(w, 11009, "SYN_RECV", 60)
+    f.syn_ack()
+    # The answer has another number.
+    f.client_sends("A", ack=1 << 20); state(w, 11009, "SYN_RECV", 60)
+    f.client_sends("A"); state(w, 11009, "ESTABLISHED", 900)
+
+
 def test_a_reset_closes_it(w):
-    f = Flow(w, 11003).established()
-    f.client_sends("R", seq=2); state(w, 11003, "CLOSE", 3, 0)
+    same("3", sh("vs_get fullnat_timeout_close").strip())
+    sh("vs_set fullnat_timeout_close 30")
+    try:
+        f = Flow(w, 11003).established()
+        f.client_sends("R", seq=2); state(w, 11003, "CLOSE", 30)
+    finally:
+        sh("vs_set fullnat_timeout_close 3")
 
 
 def test_a_closed_one_is_gone_after_its_time(w):
@@ -90,17 +105,37 @@ def test_each_closed_state_of_fullnat_has_its_setting(w):
 
 def expired(w, cport):
     """An established flow with data each way that was silent for a second too long, and the first reset to each end."""
-    sh("stock --set 1 0 0")
     f = Flow(w, cport).established()
     f.client_sends("PA", seq=2, ack=2, payload=b"0123456789")
     f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
     f.client_sends("A", seq=12, ack=12)
     w.drain()
     # Flows of earlier facts fall silent too.
+    sh("stock --set 1 0 0")
     to_client = w.client.recv(lambda p: reset(p) and p.l4.dport == cport)
     to_server = w.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
-    sh("stock --set 900 120 300")
     return f, to_client, to_server
+
+
+def test_one_whose_client_waits_for_the_answer_is_reset_too(w):
+    f = Flow(w, 11010).established()
+    f.client_sends("FA", seq=2, ack=2)
+    f.server_sends("A", seq=2, ack=3)
+    w.drain()
+    sh("vs_set fullnat_timeout_closewait 1")
+    try:
+        c = w.client.recv(lambda p: reset(p) and p.l4.dport == 11010)
+        s = w.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
+    finally:
+        sh("vs_set fullnat_timeout_closewait 60")
+    # As above: what was acknowledged a quarter of a second before may not count yet.
+    same(f.s_isn + 2, c.l4.seq)
+    assert (s.l4.seq - f.c_isn - f.delta) % 2**32 in (2, 3), s
+
+
+def back():
+    """The timeout again. Later: what was reset is there for three seconds, which is the time for two or three commands."""
+    sh("stock --set 900 120 300")
 
 
 def reset(p):
@@ -110,6 +145,7 @@ def reset(p):
 def test_an_established_one_that_expires_resets_both_ends(w):
     before = drops("rst_sent_on_expiry")
     f, c, s = expired(w, 11006)
+    back()
     same((w.vip, 80, w.client_addr, 11006), (c.src, c.l4.sport, c.dst, c.l4.dport), "to the client")
     same((f.lip, f.lport, 80), (s.src, s.l4.sport, s.l4.dport), "to the server")
     # The last numbers that were stored: at most a quarter of a second old, so not beyond what was sent.
@@ -124,32 +160,37 @@ def test_a_challenge_of_either_end_is_answered_with_its_own_number(w):
     same((f.c_isn + f.delta + 4444) % 2**32, w.server.recv(lambda p: reset(p) and p.l4.seq == (f.c_isn + f.delta + 4444) % 2**32).l4.seq)
     w.client.send(w.Packet(w.client_addr, w.vip, Tcp(11007, 80, f.c_isn + 12, f.s_isn + 5555, "A")))
     w.client.recv(lambda p: reset(p) and p.l4.seq == f.s_isn + 5555)
+    back()
 
 
 def test_real_sockets_are_reset_at_both_ends(w):
     sh(f"family {w.name}; [ {w.name} = v6 ] || echo_tcp s1 7000" + """
         service -t 7000 $s1:7000
-        stock --set 1 0 0
-        in_ns client python3 -ISc "
+        background client open python3 -ISc "
 import socket
 s = socket.create_connection(('$VIP', 7000), 20)
 s.recv(100)
+print('open', flush=True)
 try:
     s.recv(100)
     print('the end without a reset')
 except ConnectionResetError:
-    print('reset')" >$TMP/client.log
-        says reset $TMP/client.log
+    print('reset')"
+        wait_for says open $TMP/open.log
+        stock --set 1 0 0
+        wait_for gone $(pid_of open)
+        says reset $TMP/open.log
         wait_for eval '! in_ns s1 ss -Htn state established sport = :7000 | grep .'
         stock --set 900 120 300
     """)
 
 
 def test_with_the_setting_off_it_expires_in_silence(w):
-    sh("vs_set conn_expire_tcp_rst 0; stock --set 1 0 0")
+    sh("vs_set conn_expire_tcp_rst 0")
     try:
         Flow(w, 11008).established()
         w.drain()
+        sh("stock --set 1 0 0")
         gone(w, 11008)
         w.client.nothing(w.server)
         w.server.nothing(w.client)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# TCP Fast Open through the director: data in the SYN, beside the cookie and TOA. A server makes its cookies of the address
-# that it sees, which is the local one.
+# TCP Fast Open through the director. A server makes its cookies of the address that it sees, which is the local one: so by default
+# there is none, and if it is let in, data comes in the SYN, beside the cookie and TOA.
 # suite: traffic
 . "${0%/*}/../lib/all.sh"
 
@@ -36,6 +36,20 @@ import socket
 s = socket.socket(socket.AF_INET6 if ':' in '$VIP' else socket.AF_INET)
 s.sendto(b'word', socket.MSG_FASTOPEN, ('$VIP', 7000))
 print(s.recv(100).decode())"; }
+
+test_by_default_the_handshake_comes_first() {
+    vs_set fullnat_fast_open_entry 1
+    early >/dev/null
+    vs_set fullnat_fast_open_entry 0
+    local before; before=$(drops fast_open_stripped)
+    # The client has a cookie, sends it, and the server does not get it.
+    same "$CLIENT False word" "$(early)"
+    same $((before + 1)) "$(drops fast_open_stripped)"
+    # It has kept it.
+    vs_set fullnat_fast_open_entry 1
+    same "$CLIENT True word" "$(early)"
+    ip -n client "-${IP#v}" tcp_metrics flush
+}
 
 test_the_first_connection_gets_a_cookie_and_the_next_are_early() {
     same "$CLIENT False word" "$(early)" "without a cookie"

@@ -64,6 +64,15 @@ test_a_link_behind_that_is_narrower_than_ipv6_knows() {
     same 1280 "$(mtu_of client $V)" "the client's path MTU to the VIP"
 }
 
+# The same where it is the director's own route: what is at most 1,280 bytes may be cut.
+test_a_route_of_the_director_that_is_narrower_than_ipv6_knows() {
+    links 1500 1500
+    ip -n director route add "$S1/32" via 10.5.0.2 mtu lock 1000
+    up
+    same 1280 "$(mtu_of client $V)" "the client's path MTU to the VIP"
+    ip -n director route del "$S1/32"
+}
+
 test_a_narrow_link_before_reaches_the_server() {
     links 1500 1280
     down

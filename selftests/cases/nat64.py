@@ -60,7 +60,8 @@ def test_what_routers_may_cut_has_an_identification_and_nothing_else_has():
         got = f.client_sends("PA", seq=2, ack=2, payload=b"x" * n)
         same((40 + n, False), (got.total, got.df))
         seen.add(got.ident)
-    same(3, len(seen), "different identifications")
+    # Of 16 bits by chance.
+    assert len(seen) > 1, f"different identifications: {seen}"
     for n in (1221, 1440):
         got = f.client_sends("PA", seq=2, ack=2, payload=b"x" * n)
         same((40 + n, True, 0), (got.total, got.df, got.ident))
@@ -165,14 +166,14 @@ def test_the_syns_own_options_stay_beside_it():
 
 def test_a_full_syn_gives_up_its_timestamps():
     f = Flow64(20106)
-    kinds = dict(f.syn(mss(1440) + SACK_PERMITTED + timestamps(7) + wscale(9) + b"\x22\x06CCCC").l4.parsed_options())
-    same({2, 4, 3, 0x22, 254}, set(kinds), "kinds in the SYN")
+    kinds = dict(f.syn(mss(1440) + SACK_PERMITTED + timestamps(7) + wscale(9) + b"\x42\x06CCCC").l4.parsed_options())
+    same({2, 4, 3, 0x42, 254}, set(kinds), "kinds in the SYN")
 
 
 def test_a_segment_without_room_goes_without_it_and_is_counted():
     before = drops("toa_no_room")
     f = Flow64(20107).open()
-    options = b"\x42\x24" + b"u" * 34 + NOP * 4
+    options = b"\x1e\x24" + b"u" * 34 + NOP * 4
     got = f.client_sends("PA", payload=b"data", options=options)
     same((None, b"data", options[:36]), (told(got), got.l4.payload, got.l4.options[:36]))
     same(before + 1, drops("toa_no_room"))
@@ -746,17 +747,14 @@ def reset(p):
 
 def expired(cport):
     """An established flow with data each way that was silent for a second too long, and the first reset to each end."""
+    f = Flow64(cport).established()
+    f.client_sends("PA", seq=2, ack=2, payload=b"0123456789")
+    f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
+    f.client_sends("A", seq=12, ack=12)
+    W.drain()
     sh("stock --set 1 0 0")
-    try:
-        f = Flow64(cport).established()
-        f.client_sends("PA", seq=2, ack=2, payload=b"0123456789")
-        f.server_sends("PA", seq=2, ack=12, payload=b"abcdefghij")
-        f.client_sends("A", seq=12, ack=12)
-        W.drain()
-        to_client = W.client.recv(lambda p: reset(p) and p.l4.dport == cport)
-        to_server = W.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
-    finally:
-        sh("stock --set 900 120 300")
+    to_client = W.client.recv(lambda p: reset(p) and p.l4.dport == cport)
+    to_server = W.server.recv(lambda p: reset(p) and p.l4.sport == f.lport)
     return f, to_client, to_server
 
 
@@ -767,12 +765,14 @@ def test_one_that_expires_resets_both_ends_and_answers_either_ones_challenge():
     same((f.lip, W.s1, 80), (s.src, s.dst, s.l4.dport), "to the server")
     assert f.s_isn < c.l4.seq <= f.s_isn + 12, c
     assert 0 < (s.l4.seq - f.c_isn - f.delta) % 2**32 <= 12, s
-    assert drops("rst_sent_on_expiry") > before
+    # What was reset is there for three seconds.
     number = (f.c_isn + f.delta + 4444) % 2**32
     W.server.send(Packet(W.s1, f.lip, Tcp(80, f.lport, f.s_isn + 12, number, "A")))
     W.server.recv(lambda p: reset(p) and p.l4.seq == number)
     W.client.send(Packet6(W.client_addr, W.vip, Tcp(20503, 80, f.c_isn + 12, f.s_isn + 5555, "A")))
     W.client.recv(lambda p: reset(p) and p.l4.seq == f.s_isn + 5555)
+    sh("stock --set 900 120 300")
+    assert drops("rst_sent_on_expiry") > before
 
 
 def test_the_same_client_port_again_starts_anew():

@@ -81,13 +81,13 @@ def test_no_packet_to_the_client_carries_it(w):
 def test_a_full_syn_gives_up_its_timestamps(w):
     f = Flow(w, 3007)
     # As much as leaves no room with the timestamps, and room without: IPv6's option takes 20.
-    cookie = b"\x22\x06" + b"C" * 4 if w.is_v6 else b"\x22\x12" + b"C" * 16
-    before = mss(1460) + SACK_PERMITTED + timestamps(7) + wscale(9) + cookie
+    other = b"\x42\x06" + b"C" * 4 if w.is_v6 else b"\x42\x12" + b"C" * 16
+    before = mss(1460) + SACK_PERMITTED + timestamps(7) + wscale(9) + other
     same(25 if w.is_v6 else 37, len(before))
     kinds = dict(f.syn(before).l4.parsed_options())
     same((w.client_addr, 3007), told_of(kinds.get(TOA)))
     assert 8 not in kinds, "timestamps stayed"
-    same({2, 4, 3, 0x22, TOA}, set(kinds), "kinds in the SYN")
+    same({2, 4, 3, 0x42, TOA}, set(kinds), "kinds in the SYN")
 
 
 def test_a_full_segment_gives_up_sack_blocks_from_the_right_and_never_timestamps(w):
@@ -105,11 +105,43 @@ def test_a_full_segment_gives_up_sack_blocks_from_the_right_and_never_timestamps
 def test_a_segment_without_room_goes_without_it_and_is_counted(w):
     before = drops("toa_no_room")
     f = Flow(w, 3009).open()
-    options = b"\x42\x24" + b"u" * 34 + NOP * 4
+    # Of Multipath TCP, which a server may need.
+    options = b"\x1e\x24" + b"u" * 34 + NOP * 4
     got = f.client_sends("PA", payload=b"data", options=options)
     same((None, b"data"), (told(got), got.l4.payload))
-    same(options[:36], got.l4.options[:36], "the unknown option")
+    same(options[:36], got.l4.options[:36], "the option")
     same(before + 1, drops("toa_no_room"))
+
+
+def test_nobody_stays_untold_by_options_that_say_nothing(w):
+    f = Flow(w, 3024).open()
+    for options in (b"\x42\x24" + b"u" * 34 + NOP * 4, mss(1460) * 10, timestamps(5, 6) + b"\x13\x1c" + b"M" * 26 + NOP * 2,
+                    b"\x22\x24" + b"c" * 34 + b"\x13\x02\x01\x01"):
+        same((w.client_addr, 3024), told(f.client_sends("PA", payload=b"data", options=options)))
+
+
+def test_a_clients_own_claim_never_passes_however_old_the_connection(w):
+    """A server that has forgotten takes a SYN, and one with SYN cookies the last segment of a handshake alone."""
+    claim = toa("192.0.2.66", 666)
+
+    def claims(p):
+        return [told_of(b) for k, b in p.l4.parsed_options() if k == TOA]
+
+    f = Flow(w, 3025).established()
+    before = drops("toa_spoofed_removed")
+    same([], claims(f.client_sends("PA", seq=2, ack=2, payload=b"x", options=claim)), "established")
+    # Whatever is said while both ends talk is not the handshake's; a SYN is.
+    same([], claims(f.client_sends("A", seq=1, ack=1, options=claim)), "established, an old number")
+    same([(w.client_addr, 3025)], claims(f.client_sends("S", seq=0, options=claim)), "the SYN again")
+    # The server has forgotten and begins anew, with another number of its own.
+    f.server_sends("SA", seq=1000, ack=1)
+    same([(w.client_addr, 3025)], claims(f.client_sends("A", seq=1, ack=1001, options=claim)), "the handshake again")
+    f.server_sends("PA", seq=1001, ack=1, payload=b"hello")
+    # Reset: for three seconds the entry is there, and the cookie is good.
+    f.client_sends("R", seq=1)
+    same([(w.client_addr, 3025)], claims(f.client_sends("A", seq=1, ack=1001, options=claim)), "reset, the handshake's ACK again")
+    same([], claims(f.client_sends("A", seq=2, ack=1001, options=claim)), "reset")
+    same(before + 6, drops("toa_spoofed_removed"))
 
 
 def test_padding_is_used_first(w):

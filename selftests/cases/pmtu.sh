@@ -54,6 +54,19 @@ test_v6_the_narrowest_link_behind() {
     same 1280 "$(mtu_of client "$VIP")" "the client's path MTU to the VIP"
 }
 
+# The same where it is the director that finds no room: by its own route, which tells the server nothing.
+test_v6_the_narrowest_route_of_the_director() {
+    forget
+    ip -n back link set s1 mtu 1500
+    # One segment in each packet: those of a larger one are made smaller as they are told apart.
+    in_ns client ethtool -K eth0 tso off gso off
+    ip -n director route add "$S1/$BITS" via fd00:5::2 mtu lock 1290
+    up
+    same 1280 "$(mtu_of client "$VIP")" "the client's path MTU to the VIP"
+    ip -n director route del "$S1/$BITS"
+    in_ns client ethtool -K eth0 tso on gso on
+}
+
 test_a_narrow_link_before_reaches_the_server() {
     # An IPv6 client would ask for segments of what it has learnt itself.
     forget

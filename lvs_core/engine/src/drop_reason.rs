@@ -125,6 +125,9 @@ counted! {
         /// Taken.
         PortTakenFromTimeWait = "port_taken_from_time_wait",
             "No port was free, so the oldest closed connection gave up its port: add local addresses.";
+        /// Taken.
+        PortTakenFromUdp = "port_taken_from_udp",
+            "No port was free, so a UDP flow that is unanswered or silent for 30 s gave up its port: add local addresses.";
         /// SYN reuse.
         ConnectionReused = "connection_reused",
             "A SYN met a finished connection with the same ports and started a new one.";
@@ -137,6 +140,9 @@ counted! {
         /// Timestamps.
         TimestampsStripped = "timestamps_stripped",
             "SYNs whose timestamps were removed since their port was in use shortly before.";
+        /// Fast Open.
+        FastOpenStripped = "fast_open_stripped",
+            "SYNs whose TCP Fast Open was removed, so that the handshake proves the client: fullnat_fast_open_entry.";
         /// MSS.
         MssLowered = "mss_lowered",
             "SYN-ACKs whose MSS was lowered to leave room for the TOA option.";

@@ -13,6 +13,12 @@
 //!                       its last 16 bits have no word: they count the ports taken
 //! ```
 
+mod few;
+mod turn;
+
+pub use few::Few;
+pub use turn::Turn;
+
 use core::borrow::BorrowMut;
 
 /// The first port that is ever handed out; those below belong to root.
@@ -167,6 +173,23 @@ const fn span(range: (u16, u16)) -> u32 {
         .wrapping_add(1)
 }
 
+/// A set that ports can be taken out of.
+pub trait Allocate {
+    /// Takes the first free port at or after `cursor`, going round at the end of
+    /// the ranges; returns it with the cursor for the next call. `None` if every
+    /// port of the ranges is taken.
+    fn allocate(&mut self, ranges: &Ranges, cursor: u16) -> Option<(u16, u16)>;
+}
+
+/// Where the search begins after `port` was taken.
+#[inline]
+const fn after(port: u16) -> u16 {
+    match port.checked_add(1) {
+        Some(next) => next,
+        None => FIRST,
+    }
+}
+
 /// A set of ports, 8 KiB. All bits 0 is the empty set.
 ///
 /// The bits may be borrowed (`PortSet<&mut [u64; 1024]>`), so that whoever has
@@ -215,7 +238,7 @@ impl<W: BorrowMut<[u64; WORDS]>> PortSet<W> {
     pub fn allocate(&mut self, ranges: &Ranges, cursor: u16) -> Option<(u16, u16)> {
         let port = self.search(ranges, cursor, &mut 0)?;
         self.take(port);
-        Some((port, port.checked_add(1).unwrap_or(FIRST)))
+        Some((port, after(port)))
     }
 
     /// Takes exactly `port`; false if it is taken already or below [`FIRST`].
@@ -366,6 +389,13 @@ impl<W: BorrowMut<[u64; WORDS]>> PortSet<W> {
             index = index.wrapping_add(1);
         }
         None
+    }
+}
+
+impl<W: BorrowMut<[u64; WORDS]>> Allocate for PortSet<W> {
+    #[inline]
+    fn allocate(&mut self, ranges: &Ranges, cursor: u16) -> Option<(u16, u16)> {
+        PortSet::allocate(self, ranges, cursor)
     }
 }
 

@@ -4,7 +4,8 @@
 //!
 //! NAT uses IPVS's table as it is. FULLNAT occupies a port of a local address
 //! while it waits, so its closed states are short; what is not closed is
-//! shared with NAT.
+//! shared with NAT, and so is what only the client has closed: a server may
+//! take its time for the answer.
 
 use crate::tcp::TcpState;
 
@@ -83,7 +84,7 @@ impl Timeouts {
         fullnat_fin_wait: 10,
         fullnat_time_wait: 7,
         fullnat_close: 3,
-        fullnat_close_wait: 10,
+        fullnat_close_wait: 60,
         fullnat_last_ack: 7,
     };
 
@@ -182,7 +183,7 @@ mod tests {
     fn both_tables_are_the_documented_ones() {
         // Order of the states' numbers.
         let ipvs = [2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120];
-        let fullnat = [2, 900, 120, 60, 10, 7, 3, 10, 7, 120, 120];
+        let fullnat = [2, 900, 120, 60, 10, 7, 3, 60, 7, 120, 120];
         let timeouts = Timeouts::default();
         for (state, (ipvs, fullnat)) in ALL.into_iter().zip(ipvs.into_iter().zip(fullnat)) {
             assert_eq!(timeouts.tcp(Table::Ipvs, state), ipvs, "{state:?}");

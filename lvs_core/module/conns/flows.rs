@@ -268,8 +268,7 @@ impl<C: Family, S: Family> Flows<C, S> {
         self.table.clear(|entry| self.ended(entry));
     }
 
-    /// Frees a port of `triple` by ending a connection that is over but for
-    /// its wait. Looks from `oldest` on, the port in use for longest, at `most`
+    /// Frees a port of `triple` by ending a connection that yields it. Looks from `oldest` on, the port in use for longest, at `most`
     /// ports. Any context.
     pub(crate) fn evict(
         &self,
@@ -286,7 +285,7 @@ impl<C: Family, S: Family> Flows<C, S> {
             };
             let local = Endpoint::new(local, port);
             if let Some(entry) = self.find_server(rcu, triple.protocol, real, local) {
-                if entry.conn.yields_port(entry.snapshot()) {
+                if entry.conn.yields_port(entry.snapshot(), now()) {
                     self.remove(entry);
                     return true;
                 }

@@ -57,7 +57,7 @@ macro_rules! seconds {
 const _: () = assert!(MAX_SECONDS <= i32::MAX as u32);
 
 /// All of them.
-pub(super) static SETTINGS: [Setting<Ns>; 26] = [
+pub(super) static SETTINGS: [Setting<Ns>; 27] = [
     number!(c"conn_reuse_mode", 3, conn_reuse_mode),
     number!(c"expire_nodest_conn", 1, expire_nodest_conn),
     number!(c"expire_quiescent_template", 1, expire_quiescent_template),
@@ -86,6 +86,7 @@ pub(super) static SETTINGS: [Setting<Ns>; 26] = [
     number!(c"fullnat_timestamp_remove_entry", 2, timestamps),
     number!(c"fullnat_mss_adjust_entry", 1, lower_mss),
     number!(c"fullnat_toa_entry", 1, toa),
+    number!(c"fullnat_fast_open_entry", 1, fast_open),
     number!(c"fullnat_conn_reused_entry", 1, conn_reused),
     number!(c"fullnat_lport_tries", 60000, lport_tries),
     // Alibaba's and DPVS's; a client's own options of either go.

@@ -154,7 +154,10 @@ impl<A: Family> Job<'_, A> {
         }
         let room = mtu.saturating_sub(grows);
         if self.packet.len() > room && self.head.dont_fragment && !self.packet.fits::<A>(room) {
-            self.packet.answer::<A>(skb::Answer::TooBig { mtu: room });
+            // A sender of IPv6 takes less for no MTU at all, and would send the
+            // same again; what it sends then gets through, see `is_at_the_floor`.
+            let mtu = room.max(u32::from(A::MIN_MTU));
+            self.packet.answer::<A>(skb::Answer::TooBig { mtu });
             return Err(DropReason::FragNeeded);
         }
         Ok(())
@@ -218,6 +221,8 @@ impl<A: Family> Job<'_, A> {
         // CAST: 40 at most.
         let (old, new) = (A::HEADER_LEN as u32, B::HEADER_LEN as u32);
         let mtu_before = mtu.saturating_add(old).saturating_sub(new);
+        // What IPv6 lets nobody refuse leaves so that IPv4 may cut it.
+        let mtu_before = mtu_before.max(u32::from(A::MIN_MTU));
         self.check(plan.ttl, mtu_before, grows)?;
         // CAST: The low half is as random.
         let id = random::u32() as u16;
@@ -262,6 +267,9 @@ fn note(cx: Context<'_>, done: Rewritten) {
     }
     if done.timestamps_stripped {
         cx.ns.happened(Event::TimestampsStripped);
+    }
+    if done.fast_open_stripped {
+        cx.ns.happened(Event::FastOpenStripped);
     }
     if done.removed != 0 {
         cx.ns.happened(Event::ToaSpoofedRemoved);

@@ -29,6 +29,7 @@ pub(super) struct Head<A> {
     seq: u32,
     ack: u32,
     payload_len: u32,
+    rare_options: bool,
 }
 
 /// Why a packet is none that is balanced as it is.
@@ -121,6 +122,7 @@ impl<A: Family> Head<A> {
             seq: view.seq(),
             ack: view.ack(),
             payload_len: behind(ip, header_len, len)?,
+            rare_options: view.has_rare_options(),
         })
     }
 
@@ -147,6 +149,7 @@ impl<A: Family> Head<A> {
             seq: 0,
             ack: 0,
             payload_len,
+            rare_options: false,
         })
     }
 
@@ -178,6 +181,7 @@ impl<A: Family> Head<A> {
             seq: 0,
             ack: 0,
             payload_len: 0,
+            rare_options: false,
         }
     }
 
@@ -200,6 +204,7 @@ impl<A: Family> Head<A> {
             seq: self.seq,
             ack: self.ack,
             payload_len: self.payload_len,
+            rare_options: self.rare_options,
         }
     }
 

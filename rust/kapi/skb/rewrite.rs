@@ -48,6 +48,8 @@ pub struct Rewritten {
     pub removed: u8,
     /// The timestamps of a SYN were taken out.
     pub timestamps_stripped: bool,
+    /// Fast Open was taken out of a SYN.
+    pub fast_open_stripped: bool,
     /// A malformed option was taken out with all that was behind it.
     pub cut: bool,
 }
@@ -59,6 +61,7 @@ impl Rewritten {
             toa: options.outcome,
             removed: options.removed,
             timestamps_stripped: options.timestamps_stripped,
+            fast_open_stripped: options.fast_open_stripped,
             cut: options.cut,
         }
     }
@@ -68,6 +71,7 @@ impl Rewritten {
         toa: ToaOutcome::None,
         removed: 0,
         timestamps_stripped: false,
+        fast_open_stripped: false,
         cut: false,
     };
 }

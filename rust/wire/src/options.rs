@@ -143,8 +143,10 @@ impl<'a> TcpOption<'a> {
                 Value::BadLength
             }
             (kind::ACC_ECN0 | kind::ACC_ECN1, _) => Value::AccEcn,
-            (kind::MD5, _) => Value::Md5,
-            (kind::AO, _) => Value::Ao,
+            // Of other lengths they sign nothing, and Linux may pass over them.
+            (kind::MD5, data) if data.len() == 16 => Value::Md5,
+            (kind::AO, data) if data.len() > 2 => Value::Ao,
+            (kind::MD5 | kind::AO, _) => Value::BadLength,
             _ => Value::Other,
         }
     }
@@ -233,7 +235,9 @@ mod tests {
         3, 3, 7, // window scale 7
         5, 10, 0, 0, 0, 3, 0, 0, 0, 4, // SACK, one block
         172, 2, // AccECN
-        19, 2, 29, 2, 254, 2, // MD5, AO, TOA without their data
+        19, 18, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, // MD5
+        29, 6, 1, 2, 3, 4, // AO
+        19, 2, 29, 4, 0, 0, 254, 2, // MD5, AO, TOA without their data
         0, 9, // end, garbage
     ];
 
@@ -256,6 +260,8 @@ mod tests {
                 Value::AccEcn,
                 Value::Md5,
                 Value::Ao,
+                Value::BadLength,
+                Value::BadLength,
                 Value::Other,
                 Value::End,
             ]

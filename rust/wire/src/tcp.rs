@@ -14,7 +14,7 @@
 //! +---------------------------------------------------------------+
 //! ```
 
-use crate::options::Options;
+use crate::options::{kind, Options};
 
 /// Bytes of a header without options.
 pub const HEADER_LEN: usize = 20;
@@ -170,6 +170,17 @@ impl<'a> Header<'a> {
     #[inline]
     pub fn options(&self) -> Options<'a> {
         Options::new(self.options)
+    }
+
+    /// Whether there are options besides timestamps, laid out as stacks do on
+    /// all but SYNs (RFC 7323, appendix A).
+    #[inline]
+    pub fn has_rare_options(&self) -> bool {
+        match self.options {
+            [] => false,
+            [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, stamps @ ..] => stamps.len() != 8,
+            _ => true,
+        }
     }
 
     /// The options as bytes.

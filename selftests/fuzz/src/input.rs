@@ -62,6 +62,7 @@ pub(crate) fn tcp_edit(u: &mut Unstructured<'_>) -> TcpEdit {
         toa_kind: if bits & 4 == 0 { 254 } else { 253 },
         strip,
         strip_timestamps: bits & 8 != 0,
+        strip_fast_open: bits & 0x18 == 8,
         mss_lower: if bits & 0x40 == 0 { 0 } else { take(u) },
         mss_cap: (bits & 0x80 != 0).then(|| take(u)),
         seq_add: take(u),

@@ -2,9 +2,9 @@
 
 //! How a connection that nobody closed is ended for both its ends.
 //!
-//! An established connection that falls silent for longer than its timeout is
-//! forgotten here, while both ends still believe in it. They are told by a
-//! RST. Linux obeys one only at exactly the number it expects (RFC 5961
+//! An established connection, or one whose client has said all and waits for
+//! the answer, that falls silent for longer than its timeout is forgotten here,
+//! while both ends still believe in it. They are told by a RST. Linux obeys one only at exactly the number it expects (RFC 5961
 //! section 3.2), and the stored numbers may be a little old: so the entry
 //! stays for a moment, and the ACK with which an end states its number is
 //! answered with a RST at that number.
@@ -49,14 +49,14 @@ pub enum Answer<C, S> {
 }
 
 impl<C: Address, S: Address> Conn<C, S> {
-    /// The RSTs for client and server if the connection expires now: only for
-    /// established ones whose numbers are known.
+    /// The RSTs for client and server if the connection expires now: only where
+    /// both may still wait for something, and the numbers are known.
     #[must_use]
     pub fn expiry_resets(&self, snap: Snapshot) -> Option<(Reset<C>, Reset<S>)> {
         let state = snap.state;
         let known = state.has(CLIENT_SEQ) && state.has(SERVER_SEQ);
         if !matches!(self.protocol, Protocol::Tcp)
-            || !matches!(state.tcp(), TcpState::Established)
+            || !matches!(state.tcp(), TcpState::Established | TcpState::CloseWait)
             || !known
         {
             return None;

@@ -31,7 +31,12 @@ use lvs_wire::addr::{Address, Endpoint};
 
 use crate::isn;
 use crate::tcp::TcpState;
+use crate::time::Ticks;
 use crate::timeouts::Table;
+
+/// Silence after which a UDP flow gives up its port if no other is free, in
+/// seconds: as long as `nf_conntrack` keeps a question and its answer.
+pub const UDP_QUIET_SECONDS: u32 = 30;
 
 /// Transport protocols that are balanced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -161,6 +166,10 @@ pub struct Features {
     pub lower_mss: bool,
     /// The timestamps of the client's SYN are removed.
     pub strip_timestamps: bool,
+    /// A client's SYN may use Fast Open (RFC 7413). A server's cookie is of the
+    /// address that it sees, the local one: whoever has got one once may send
+    /// data in the name of any client.
+    pub fast_open: bool,
 }
 
 /// A client's initial sequence number, and the one the server sees instead.
@@ -219,6 +228,7 @@ const _: () = {
 
 const TOA: u8 = 1;
 const STRIP_TIMESTAMPS: u8 = 2;
+const STRIP_FAST_OPEN: u8 = 4;
 
 impl<C: Address, S: Address> Conn<C, S> {
     /// A connection that reaches `real` from the local endpoint `local`.
@@ -241,6 +251,9 @@ impl<C: Address, S: Address> Conn<C, S> {
         }
         if tcp && features.strip_timestamps {
             bits |= STRIP_TIMESTAMPS;
+        }
+        if tcp && !features.fast_open {
+            bits |= STRIP_FAST_OPEN;
         }
         Self {
             client,
@@ -278,6 +291,13 @@ impl<C: Address, S: Address> Conn<C, S> {
         self.features & STRIP_TIMESTAMPS != 0
     }
 
+    /// The SYN towards the server carries no Fast Open.
+    #[inline]
+    #[must_use]
+    pub const fn strips_fast_open(&self) -> bool {
+        self.features & STRIP_FAST_OPEN != 0
+    }
+
     /// Whether client segments carry the TOA option now: until the server has
     /// acknowledged client data or sent some, for then it has surely seen one.
     #[inline]
@@ -302,12 +322,20 @@ impl<C: Address, S: Address> Conn<C, S> {
         !snap.state.is_active()
     }
 
-    /// Whether the connection may give up its port to another one of the same server.
+    /// Whether the connection may give up its port to another one of the same
+    /// server at `now`: TCP that is over but for its wait; UDP that no server
+    /// has answered, or that has been silent for [`UDP_QUIET_SECONDS`], for
+    /// whether it is over nobody says.
     #[inline]
     #[must_use]
-    pub const fn yields_port(&self, snap: Snapshot) -> bool {
-        matches!(self.protocol, Protocol::Tcp)
-            && matches!(snap.state.tcp(), TcpState::TimeWait | TcpState::Close)
+    pub fn yields_port(&self, snap: Snapshot, now: Ticks) -> bool {
+        match self.protocol {
+            Protocol::Tcp => matches!(snap.state.tcp(), TcpState::TimeWait | TcpState::Close),
+            Protocol::Udp => {
+                let quiet = snap.state.last_seen().after_seconds(UDP_QUIET_SECONDS);
+                !snap.state.is_replied() || !quiet.is_after(now)
+            }
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //!        client ─► virt      local ─► real      client ◄─ virt      local ◄─ real
 //! in:    seq                 seq + delta
 //!        ack                 ack
-//!                            TOA until the server has answered
+//!                            TOA until the server has answered, never the
+//!                            client's own
 //! out:                                          seq                 seq
 //!                                               ack, SACK - delta   ack, SACK
 //!                                               MSS lowered on the SYN-ACK
@@ -25,7 +26,7 @@ use lvs_wire::rewrite::translate::MAX_MSS;
 use lvs_wire::rewrite::{Plan, TcpEdit};
 use lvs_wire::toa::Toa;
 
-use super::{Address, Conn, Method, Protocol, Snapshot};
+use super::{Address, Conn, Method, Protocol, Segment, Snapshot};
 use crate::tcp::Flags;
 
 /// Which TCP option kinds mean TOA in a namespace.
@@ -52,12 +53,12 @@ impl<C: Address, S: Address> Conn<C, S> {
     /// What a packet from the client becomes. `snap` is what [`Conn::step`] left.
     #[inline]
     #[must_use]
-    pub fn plan_in(&self, snap: Snapshot, flags: Flags, kinds: &ToaKinds) -> Plan<S> {
+    pub fn plan_in(&self, snap: Snapshot, segment: &Segment, kinds: &ToaKinds) -> Plan<S> {
         Plan {
             src: self.local,
             dst: self.real,
             ttl: TtlStep::Decrement,
-            tcp: self.edit_in(snap, flags, kinds).filter(changes),
+            tcp: self.edit_in(snap, segment, kinds).filter(changes),
         }
     }
 
@@ -120,8 +121,12 @@ impl<C: Address, S: Address> Conn<C, S> {
         }
     }
 
+    /// Who says who a client is, is us: whatever the method, and as long as the
+    /// connection lives, no client's own option passes. A server may begin anew
+    /// at any time without a word: one that has forgotten takes a SYN, and with
+    /// SYN cookies it takes a handshake's last segment alone.
     #[inline]
-    fn edit_in(&self, snap: Snapshot, flags: Flags, kinds: &ToaKinds) -> Option<TcpEdit> {
+    fn edit_in(&self, snap: Snapshot, segment: &Segment, kinds: &ToaKinds) -> Option<TcpEdit> {
         if !matches!(self.protocol, Protocol::Tcp) {
             return None;
         }
@@ -129,13 +134,14 @@ impl<C: Address, S: Address> Conn<C, S> {
             seq_add: self.isn_delta,
             ..TcpEdit::default()
         };
+        let flags = segment.flags;
+        let knows = snap.state.server_answered() && self.is_past_handshake(snap, segment);
         // By far the most frequent case ends here.
-        if snap.state.server_answered() {
+        if knows && !segment.rare_options {
             return Some(edit);
         }
-        // Whatever the method: who says who the client is, is us.
         edit.strip = kinds.strip;
-        if self.has_toa() && !flags.rst() {
+        if self.has_toa() && !flags.rst() && !knows {
             edit.toa = Some(Toa::from(self.client));
             edit.toa_kind = match C::LEN {
                 4 => kinds.v4,
@@ -143,7 +149,16 @@ impl<C: Address, S: Address> Conn<C, S> {
             };
         }
         edit.strip_timestamps = self.strips_timestamps() && flags.syn();
+        edit.strip_fast_open = self.strips_fast_open() && flags.syn();
         Some(edit)
+    }
+
+    /// Whether no server takes the segment for one of a handshake: it is no SYN,
+    /// and both ends go on talking, or the client has said more before it.
+    #[inline]
+    fn is_past_handshake(&self, snap: Snapshot, segment: &Segment) -> bool {
+        !segment.flags.syn()
+            && (snap.state.is_steady() || segment.seq != self.client_isn.wrapping_add(1))
     }
 
     #[inline]

@@ -5,11 +5,14 @@
 use super::snapshot::{
     Seqs, State, ACTIVE, ANSWERED, CLIENT_RESET, CLIENT_SEQ, LINGERING, REPLIED, SERVER_SEQ,
 };
-use super::{Address, Conn, Dir, Protocol, Snapshot};
+use super::{Address, Conn, Dir, Method, Protocol, Snapshot};
 use crate::tcp::state::Direction;
 use crate::tcp::{seq, Flags, TcpState};
 use crate::time::Ticks;
 use crate::timeouts::{Timeouts, LINGER_SECONDS};
+
+/// How far behind its server a client's handshake may be, in bytes: what Fast Open lets a server say before it.
+const HANDSHAKE_WINDOW: u32 = 1 << 16;
 
 /// What the engine wants to know of a packet; sequence numbers as they arrived, before any rewriting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,9 @@ pub struct Segment {
     pub ack: u32,
     /// Bytes behind the L4 header.
     pub payload_len: u32,
+    /// It has TCP options besides the usual timestamps, see
+    /// [`lvs_wire::tcp::Header::has_rare_options`].
+    pub rare_options: bool,
 }
 
 impl Segment {
@@ -37,6 +43,7 @@ impl Segment {
             seq: 0,
             ack: 0,
             payload_len,
+            rare_options: false,
         }
     }
 
@@ -96,14 +103,14 @@ impl<C: Address, S: Address> Conn<C, S> {
             return Step::NOTHING;
         }
         let mut new = match self.protocol {
-            Protocol::Tcp => self.tcp_state(old, segment),
+            Protocol::Tcp => self.tcp_state(snap, segment),
             Protocol::Udp => Self::replied(old, segment),
         };
         let changed = new != old;
         // Another CPU's clock may be ahead: time does not run back.
         if now.is_after(old.last_seen()) {
             new = new.with_last_seen(now);
-        } else if !changed {
+        } else if !changed && !segment.flags.syn() {
             return Step::NOTHING;
         }
         let mut next = Snapshot {
@@ -112,6 +119,9 @@ impl<C: Address, S: Address> Conn<C, S> {
         };
         if matches!(self.protocol, Protocol::Tcp) && !segment.flags.rst() {
             next = self.with_numbers(next, old.tcp(), segment);
+        }
+        if next == snap {
+            return Step::NOTHING;
         }
         let shortened = changed
             && self
@@ -167,22 +177,31 @@ impl<C: Address, S: Address> Conn<C, S> {
 
     /// State and flags after a TCP segment.
     #[inline]
-    fn tcp_state(&self, old: State, segment: &Segment) -> State {
+    fn tcp_state(&self, snap: Snapshot, segment: &Segment) -> State {
+        let old = snap.state;
         let direction = match segment.dir {
             Dir::Out => Direction::Output,
             // Until a reply is seen the balancer may stand on one way only.
             Dir::In if self.method.sees_replies() || old.has(REPLIED) => Direction::Input,
             Dir::In => Direction::InputOnly,
         };
-        let tcp = old.tcp().next(direction, segment.flags);
+        let mut tcp = old.tcp().next(direction, segment.flags);
+        if matches!(tcp, TcpState::Established) && self.is_unproven(snap, segment) {
+            tcp = old.tcp();
+        }
         let mut new = Self::replied(old, segment).with_tcp(tcp);
         new = if tcp.is_active() {
             new.with(ACTIVE)
         } else {
             new.without(ACTIVE)
         };
-        if matches!(segment.dir, Dir::Out) && self.answers(segment) {
-            new = new.with(ANSWERED);
+        if matches!(segment.dir, Dir::Out) {
+            if segment.flags.syn() {
+                // It begins anew, and has to be told again.
+                new = new.without(ANSWERED);
+            } else if self.answers(snap, segment) {
+                new = new.with(ANSWERED);
+            }
         }
         if matches!(segment.dir, Dir::In) && segment.flags.rst() {
             new = new.with(CLIENT_RESET);
@@ -190,15 +209,32 @@ impl<C: Address, S: Address> Conn<C, S> {
         new
     }
 
-    /// Whether a segment of the server proves that it knows the client: it
-    /// acknowledges more than the SYN, or carries data.
+    /// Whether a segment of the server, no SYN, proves that it knows the client:
+    /// it acknowledges more than its last SYN did, or carries data.
+    ///
+    /// Until there is such a segment what is acknowledged of the client stands
+    /// where that SYN left it, or further.
     #[inline]
-    fn answers(&self, segment: &Segment) -> bool {
+    fn answers(&self, snap: Snapshot, segment: &Segment) -> bool {
         if segment.flags.rst() {
             return false;
         }
-        let after_syn = self.after_syn();
-        segment.payload_len > 0 || (segment.flags.ack() && seq::after(segment.ack, after_syn))
+        let acked = self.last_acked(snap).unwrap_or_else(|| self.after_syn());
+        segment.payload_len > 0 || (segment.flags.ack() && seq::after(segment.ack, acked))
+    }
+
+    /// Whether a segment that would open the connection is a client's claim
+    /// which nothing bears out: an opened one holds a local port for long, so
+    /// with FULLNAT a client has to know the number with which its server has
+    /// answered. One that is not believed is not lost: it goes to the server,
+    /// and what the server says of it counts.
+    #[inline]
+    fn is_unproven(&self, snap: Snapshot, segment: &Segment) -> bool {
+        matches!(self.method, Method::Fullnat)
+            && matches!(segment.dir, Dir::In)
+            && matches!(snap.state.tcp(), TcpState::SynRecv | TcpState::SynAck)
+            && !(snap.state.has(REPLIED)
+                && snap.seqs.server_next().wrapping_sub(segment.ack) < HANDSHAKE_WINDOW)
     }
 
     /// The number behind the SYN that opened the connection, as the server sees it.
@@ -232,7 +268,7 @@ impl<C: Address, S: Address> Conn<C, S> {
         let holds = syn && matches!(old, TcpState::Established);
         let (mut client, mut server) = (snap.seqs.client_next(), snap.seqs.server_next());
         match segment.dir {
-            Dir::In if holds => {}
+            Dir::In if holds || self.is_unproven(snap, segment) => {}
             Dir::In => {
                 if !self.method.sees_replies() {
                     client = advance(CLIENT_SEQ, client, segment.end(), syn);

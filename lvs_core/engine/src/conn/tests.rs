@@ -51,6 +51,7 @@ pub(super) const ALL_FEATURES: Features = Features {
     toa: true,
     lower_mss: true,
     strip_timestamps: true,
+    fast_open: false,
 };
 
 fn udp<C: Address, S: Address>() -> Conn<C, S> {
@@ -68,6 +69,7 @@ pub(super) fn from_client(flags: Flags, at: u32, ack: u32, payload_len: u32) -> 
         seq: CLIENT_ISN.wrapping_add(at),
         ack: SERVER_ISN.wrapping_add(ack),
         payload_len,
+        rare_options: false,
     }
 }
 
@@ -79,6 +81,7 @@ pub(super) fn from_server(flags: Flags, at: u32, ack: u32, payload_len: u32) -> 
         seq: SERVER_ISN.wrapping_add(at),
         ack: ISN.wrapping_add(ack),
         payload_len,
+        rare_options: false,
     }
 }
 
@@ -154,6 +157,8 @@ for_families! {
     time_does_not_run_back;
     udp_is_inactive_and_kept_five_minutes;
     a_closing_segment_shortens_at_once;
+    a_server_that_begins_anew_is_told_again;
+    nobody_opens_a_connection_alone;
 }
 
 mod bodies {
@@ -203,7 +208,7 @@ mod bodies {
             snap = step.next.unwrap_or(snap);
             assert_eq!(conn.state_name(snap), state, "{segment:?}");
         }
-        assert!(conn.yields_port(snap));
+        assert!(conn.yields_port(snap, Ticks::new(1)));
         let (state, seqs) = snap.to_words();
         assert_eq!(Snapshot::from_words(state, seqs), snap);
         assert_eq!(State::from_word(state).to_word(), state);
@@ -296,7 +301,11 @@ mod bodies {
             conn.deadline(next, &T),
             now.after_ticks(3).after_seconds(300)
         );
-        assert!(!conn.yields_port(next));
+        // Its port is another's when it has been silent, or was never answered.
+        let seen = next.state.last_seen();
+        assert!(!conn.yields_port(next, seen.after_seconds(29)));
+        assert!(conn.yields_port(next, seen.after_seconds(30)));
+        assert!(conn.yields_port(snap, now));
         assert_eq!(conn.expiry_resets(next), None);
         let mut syn = Segment::udp(Dir::In, 10);
         syn.flags = SYN;
@@ -335,5 +344,67 @@ mod bodies {
                 .step(snap, &from_client(Flags::FIN | ACK, 1, 1, 0), now, &odd)
                 .shortened
         );
+    }
+
+    /// A client can make its server forget the connection in ways that the
+    /// balancer does not see, and then begin again with the same number.
+    pub(super) fn a_server_that_begins_anew_is_told_again<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let data = [from_client(ACK, 1, 1, 100), from_server(ACK, 1, 101, 9)];
+        let all: std::vec::Vec<_> = handshake().into_iter().chain(data).collect();
+        for other in [0, 5000, 1 << 31] {
+            let snap = run(&conn, &all);
+            let last = snap.state.last_seen();
+            let step = |snap, segment| conn.step(snap, &segment, last, &T).next.unwrap_or(snap);
+            // A SYN is told at once, whatever the state; what is established is
+            // not changed by one: it may be forged.
+            let snap = step(snap, from_client(SYN, other, 0, 0));
+            let syn = from_client(SYN, other, 0, 0);
+            let edit = conn.plan_in(snap, &syn, &ToaKinds::DEFAULT).tcp.unwrap();
+            assert!(edit.toa.is_some() && !edit.strip.is_empty() && edit.strip_timestamps);
+            assert!(!conn.inserts_toa(snap));
+            // The server's answer is what changes it. Neither that nor an ACK
+            // of the SYN alone proves anything; what comes after does.
+            let snap = step(snap, from_server(SYN | ACK, 9000, other.wrapping_add(1), 0));
+            assert!(conn.inserts_toa(snap), "{other}");
+            let snap = step(snap, from_server(ACK, 9001, other.wrapping_add(1), 0));
+            assert!(conn.inserts_toa(snap), "{other}");
+            let far = if other == 0 {
+                102
+            } else {
+                other.wrapping_add(2)
+            };
+            let snap = step(snap, from_server(ACK, 9001, far, 0));
+            assert!(!conn.inserts_toa(snap), "{other}");
+        }
+    }
+
+    /// An established connection is kept for a quarter of an hour.
+    pub(super) fn nobody_opens_a_connection_alone<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let state = |segments: &[Segment]| run(&conn, segments).state.tcp();
+        let [syn, answer, ack] = handshake();
+        assert_eq!(state(&[syn, ack]), TcpState::SynRecv);
+        assert_eq!(state(&[syn, ack, ack, answer]), TcpState::SynRecv);
+        assert_eq!(state(&[syn, ack, answer, ack]), TcpState::Established);
+        // A guess does not help, not twice either, and does no harm.
+        let guess = from_client(ACK, 1, 1 << 20, 0);
+        let behind = from_client(ACK, 1, 0_u32.wrapping_sub(1 << 20), 0);
+        for guess in [guess, behind] {
+            assert_eq!(state(&[syn, answer, guess, guess]), TcpState::SynRecv);
+            let all = [syn, answer, guess, guess, ack];
+            assert_eq!(state(&all), TcpState::Established);
+        }
+        // What a server says early (Fast Open) need not be acknowledged.
+        let early = from_server(SYN | ACK, 0, 1, 1000);
+        assert_eq!(state(&[syn, early, ack]), TcpState::Established);
+        // The server's own word opens it too, and IPVS's table is NAT's.
+        let word = from_server(ACK, 1, 1, 0);
+        assert_eq!(state(&[syn, answer, guess, word]), TcpState::Established);
+        let nat = Conn {
+            method: Method::Nat,
+            ..conn
+        };
+        assert_eq!(run(&nat, &[syn, ack]).state.tcp(), TcpState::Established);
     }
 }

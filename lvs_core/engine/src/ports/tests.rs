@@ -246,3 +246,38 @@ fn a_round_has_every_port_once_from_the_cursor_on() {
         }
     }
 }
+
+/// Every way a port can come back says so, wherever the range ends.
+#[test]
+fn a_port_that_comes_back_is_known_to() {
+    let last = Ranges::new(65_530, LAST).unwrap();
+    let inside = Ranges::new(2000, 2005).unwrap();
+    for ranges in [last, inside, Ranges::DEFAULT, Ranges::DEDICATED] {
+        for start in [ranges.first(), ranges.nth(3), LAST, FIRST] {
+            let mut set = empty();
+            let mut turn = Turn::new(start);
+            let mut seen = BTreeSet::new();
+            for _ in 0..ranges.count() {
+                let (port, is_again) = turn.take(&mut *set, &ranges).unwrap();
+                assert!(set.free(port));
+                assert!(
+                    seen.insert(port) || is_again,
+                    "{port} of {ranges:?} from {start}"
+                );
+            }
+            // From now on each is one that was there.
+            for _ in 0..ranges.count() {
+                let (port, is_again) = turn.take(&mut *set, &ranges).unwrap();
+                assert!(set.free(port));
+                assert!(is_again, "{port} of {ranges:?} from {start}");
+            }
+        }
+        // In the first round from the first port on none has been.
+        let mut set = empty();
+        let mut turn = Turn::new(ranges.first());
+        for _ in 0..ranges.count() {
+            assert!(!turn.take(&mut *set, &ranges).unwrap().1);
+        }
+        assert_eq!(turn.take(&mut *set, &ranges), None);
+    }
+}

@@ -10,7 +10,7 @@ use crate::{
     packet::{Job, Place},
 };
 use lvs_engine::{
-    conn::{Conn, Snapshot},
+    conn::{Conn, Dir, Snapshot},
     drop_reason::{DropReason, Event},
 };
 use lvs_kapi::{route::Query, skb::Packet};
@@ -26,11 +26,11 @@ impl Forward for Translate {
         snapshot: Snapshot,
     ) -> Result<Sent, DropReason> {
         let (conn, cx) = (&entry.conn, job.cx);
-        let mut plan = conn.plan_in(snapshot, job.head.flags(), &cx.ns.settings.toa_kinds());
-        let mut grows = if conn.inserts_toa(snapshot) {
-            u32::from(Conn::<C, S>::TOA_LEN)
-        } else {
-            0
+        let segment = job.head.segment(Dir::In);
+        let mut plan = conn.plan_in(snapshot, &segment, &cx.ns.settings.toa_kinds());
+        let mut grows = match plan.tcp {
+            Some(edit) if edit.toa.is_some() => u32::from(Conn::<C, S>::TOA_LEN),
+            _ => 0,
         };
         if grows != 0 && is_at_the_floor::<C>(&job.packet, grows) {
             if let Some(edit) = &mut plan.tcp {

@@ -45,7 +45,9 @@ pub(super) fn choose<'r, A: Family>(
     head: &Head<A>,
 ) -> Result<Chosen<'r>, DropReason> {
     let config = &version.config;
-    if conns.len() >= cx.ns.settings.conn_max() {
+    // Templates are as many as clients, which may be forged.
+    let kept = conns.len().saturating_add(conns.templates.len());
+    if kept >= cx.ns.settings.conn_max() {
         return Err(DropReason::TooManyConnections);
     }
     let (client, virt) = (head.source.any(), head.destination.addr.into());

@@ -45,6 +45,7 @@ pub(super) fn fullnat<C: Family, S: Family>(
     let features = Features {
         toa: settings.toa(),
         lower_mss: settings.lower_mss(),
+        fast_open: settings.fast_open(),
         strip_timestamps: settings.timestamps().strip(lease.last_used, now()),
     };
     let (client, virt) = (head.source, head.destination);
@@ -98,12 +99,15 @@ fn lease<'r, C: Family, S: Family>(
             }
         }
     }
-    // All are full: one that is over but for its wait makes room.
+    // All are full: one that is over, as far as can be told, makes room.
     let (local, addr, ranges, triple, port) = oldest.ok_or(DropReason::NoLocalAddress)?;
     if flows.evict(cx.rcu, &triple, &ranges, port, cx.ns.settings.lport_tries()) {
         let usable = usable(cx, protocol, addr, real);
         if let Ok(lease) = flows.spaces.lease(triple, &ranges, random::u32(), usable) {
-            cx.ns.happened(Event::PortTakenFromTimeWait);
+            cx.ns.happened(match protocol {
+                Protocol::Tcp => Event::PortTakenFromTimeWait,
+                Protocol::Udp => Event::PortTakenFromUdp,
+            });
             return Ok((local, addr, lease));
         }
     }

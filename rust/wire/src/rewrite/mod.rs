@@ -64,6 +64,9 @@ pub struct TcpEdit {
     pub strip: KindSet,
     /// Timestamps are removed, on a SYN only.
     pub strip_timestamps: bool,
+    /// A Fast Open cookie (RFC 7413), or the request for one, is removed, on a
+    /// SYN only.
+    pub strip_fast_open: bool,
     /// Taken off the MSS, on a SYN or SYN-ACK only.
     pub mss_lower: u16,
     /// The most that the MSS may be before it is lowered, on a SYN or SYN-ACK
@@ -79,6 +82,7 @@ impl TcpEdit {
         self.toa.is_some()
             || !self.strip.is_empty()
             || self.strip_timestamps
+            || self.strip_fast_open
             || self.mss_lower != 0
             || self.mss_cap.is_some()
     }

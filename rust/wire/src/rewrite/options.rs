@@ -8,9 +8,10 @@
 //!
 //! 1. padding;
 //! 2. on a SYN the timestamps, which switches them off for the connection; on
-//!    any other segment AccECN counters, then SACK blocks from the right. Never
-//!    timestamps there: an ACK without them would switch off window scaling
-//!    where the server used SYN cookies.
+//!    any other segment what says something on a SYN only or to nobody, or a
+//!    client could fill the room and stay untold; then AccECN counters, then
+//!    SACK blocks from the right. Never timestamps there: an ACK without them
+//!    would switch off window scaling where the server used SYN cookies.
 //!
 //! An option that is removed for another reason than room leaves as many NOPs
 //! as keep the options behind it aligned.
@@ -67,6 +68,8 @@ pub struct OptionsOut {
     pub removed: u8,
     /// Timestamps were there and went, as [`TcpEdit::strip_timestamps`] asks.
     pub timestamps_stripped: bool,
+    /// Fast Open was there and went, as [`TcpEdit::strip_fast_open`] asks.
+    pub fast_open_stripped: bool,
     /// A malformed option was there, and went with all that was behind it.
     pub cut: bool,
     /// Whether anything differs from what was there.
@@ -123,6 +126,7 @@ pub fn plan(old: &[u8], edit: &TcpEdit, is_syn: bool, spare: usize) -> OptionsOu
     };
     out.removed = survey.removed;
     out.timestamps_stripped = survey.stripped;
+    out.fast_open_stripped = survey.fast_open;
     out.cut = survey.cut;
     out.changed = out.as_slice() != old;
     out
@@ -148,15 +152,35 @@ fn loses_timestamps(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> boo
     is_syn && edit.strip_timestamps && option.kind == kind::TIMESTAMPS
 }
 
+/// Whether an option is the Fast Open of a SYN that is to have none.
+#[inline]
+fn loses_fast_open(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> bool {
+    is_syn && edit.strip_fast_open && option.kind == kind::FAST_OPEN
+}
+
 #[inline]
 fn fate(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> Fate {
     let len = option.bytes.len();
     match option.kind {
         kind::END | kind::NOP => Fate::Padding(len),
         _ if loses_timestamps(option, edit, is_syn) => Fate::Padding(len & 3),
+        _ if loses_fast_open(option, edit, is_syn) => Fate::Padding(len & 3),
         _ if is_stripped(option, edit) => Fate::Padding(len & 3),
         _ => Fate::Keep,
     }
+}
+
+/// Whether an option tells a receiver nothing on this segment: it is for SYNs,
+/// malformed in its data, or of a kind that TCP stacks pass over.
+#[inline]
+fn is_idle(option: &TcpOption<'_>, is_syn: bool) -> bool {
+    !is_syn
+        && match option.value() {
+            Value::Mss(_) | Value::WindowScale(_) | Value::SackPermitted => true,
+            Value::BadLength => true,
+            Value::Other => option.kind != kind::MPTCP,
+            _ => false,
+        }
 }
 
 /// What the old options hold, in bytes where not said otherwise.
@@ -165,6 +189,7 @@ struct Survey {
     kept: usize,
     padding: usize,
     timestamps: usize,
+    idle: usize,
     acc_ecn: usize,
     /// Options with SACK blocks.
     sacks: usize,
@@ -174,6 +199,8 @@ struct Survey {
     removed: u8,
     /// Timestamps go because they are to.
     stripped: bool,
+    /// Fast Open goes.
+    fast_open: bool,
     /// One is malformed.
     cut: bool,
 }
@@ -198,12 +225,17 @@ impl Survey {
             self.removed = self.removed.saturating_add(1);
         }
         self.stripped |= loses_timestamps(option, edit, is_syn);
+        self.fast_open |= loses_fast_open(option, edit, is_syn);
         if let Fate::Padding(len) = fate(option, edit, is_syn) {
             add(&mut self.padding, len);
             return;
         }
         let len = option.bytes.len();
         add(&mut self.kept, len);
+        if is_idle(option, is_syn) {
+            add(&mut self.idle, len);
+            return;
+        }
         match option.value() {
             Value::Timestamps { .. } => add(&mut self.timestamps, len),
             Value::AccEcn => add(&mut self.acc_ecn, len),
@@ -252,12 +284,20 @@ impl Survey {
         found.unwrap_or(Layout::plain(ToaOutcome::NoRoom))
     }
 
-    /// Lets AccECN go, then as few SACK blocks as possible.
+    /// Lets idle options go, then AccECN, then as few SACK blocks as possible.
     #[inline]
     fn without_counters(&self, excess: usize, packed: Layout) -> Option<Layout> {
         let layout = Layout {
-            acc_ecn: false,
+            idle: false,
             ..packed
+        };
+        let excess = excess.saturating_sub(self.idle);
+        if excess == 0 {
+            return Some(layout);
+        }
+        let layout = Layout {
+            acc_ecn: false,
+            ..layout
         };
         let excess = excess.saturating_sub(self.acc_ecn);
         let gone = excess.div_ceil(8);
@@ -301,6 +341,7 @@ struct Layout {
     outcome: ToaOutcome,
     padding: bool,
     timestamps: bool,
+    idle: bool,
     acc_ecn: bool,
     /// How many SACK blocks stay, from the left.
     blocks: usize,
@@ -315,6 +356,7 @@ impl Layout {
             outcome,
             padding: true,
             timestamps: true,
+            idle: true,
             acc_ecn: true,
             blocks: usize::MAX,
         }
@@ -335,6 +377,9 @@ fn emit(old: &[u8], edit: &TcpEdit, is_syn: bool, layout: Layout) -> OptionsOut 
             if layout.padding {
                 writer.pad(option.kind, len);
             }
+            continue;
+        }
+        if !layout.idle && is_idle(&option, is_syn) {
             continue;
         }
         match option.value() {
@@ -359,6 +404,7 @@ fn emit(old: &[u8], edit: &TcpEdit, is_syn: bool, layout: Layout) -> OptionsOut 
         outcome: layout.outcome,
         removed: 0,
         timestamps_stripped: false,
+        fast_open_stripped: false,
         cut: false,
         changed: false,
     }

@@ -133,16 +133,14 @@ fn then_sack_blocks_go_from_the_right() {
 
 #[test]
 fn without_a_block_the_sack_option_goes() {
-    // 14 of unknown kind and 10 of one block beside an IPv6 client.
-    let other = [200, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    // 14 of Multipath TCP and 10 of one block beside an IPv6 client.
+    let other = [30, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let old = [&other[..], &sack(1)].concat();
     let (new, outcome) = planned(&old, insert(v6()), ACK);
     assert_eq!(outcome, ToaOutcome::Inserted);
     assert_eq!(new, [&v6().to_bytes(254), &other[..], &[0, 0]].concat());
     // Kind and length alone may be what is missing.
-    let other = [
-        200, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    ];
+    let other = [30, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let old = [&other[..], &sack(1), &[1, 1]].concat();
     let (new, _) = planned(&old, insert(v6()), ACK);
     assert_eq!(new, [&v6().to_bytes(254), &other[..]].concat());
@@ -158,9 +156,52 @@ fn blocks_of_several_options_go_from_the_right() {
 
 #[test]
 fn timestamps_never_go_on_other_segments() {
-    let other = [200, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let other = [30, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     let old = [TIMESTAMPS, &[1, 1], &other].concat();
     assert_eq!(planned(&old, insert(v6()), ACK), (old, ToaOutcome::NoRoom));
+}
+
+#[test]
+fn nobody_keeps_the_client_out_with_what_tells_nothing() {
+    // Filled by kinds that no stack reads, by those of a SYN, by what is
+    // malformed inside; nor do signatures sign that are none.
+    let fillers: [&[u8]; 6] = [
+        &[200, 28],
+        &[34, 28],
+        MSS,
+        &[8, 28],
+        &[19, 28],
+        &[29, 4, 0, 0],
+    ];
+    for filler in fillers {
+        let mut old = TIMESTAMPS.to_vec();
+        let mut filler = filler.to_vec();
+        filler.resize(usize::from(filler[1]), 0);
+        while old.len() + filler.len() <= 40 {
+            old.extend(&filler);
+        }
+        old.resize(old.len().next_multiple_of(4), 1);
+        for toa in [v4(12345), v6()] {
+            let (new, outcome) = planned(&old, insert(toa), ACK);
+            assert_eq!(outcome, ToaOutcome::Inserted, "{filler:?}");
+            let expected = [&toa.to_bytes(254)[..toa.option_len()], TIMESTAMPS].concat();
+            assert!(new.starts_with(&expected[..]), "{filler:?}: {new:?}");
+        }
+    }
+    // What tells something stays, and what leaves room.
+    let old = [
+        TIMESTAMPS,
+        &[1, 1],
+        &sack(1),
+        &[200, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[1, 1],
+    ]
+    .concat();
+    let (new, _) = planned(&old, insert(v6()), ACK);
+    assert_eq!(new, [&v6().to_bytes(254), TIMESTAMPS, &sack(1)].concat());
+    let old = [&[200, 4, 0, 0][..], MSS].concat();
+    let (new, _) = planned(&old, insert(v6()), ACK);
+    assert_eq!(new, [&v6().to_bytes(254)[..], &old].concat());
 }
 
 #[test]
@@ -231,6 +272,23 @@ fn spoofed_options_are_removed_and_counted() {
     assert!(only.changes_options());
     let (new, outcome) = planned(&spoofed, only, ACK);
     assert_eq!((new, outcome), (Vec::new(), ToaOutcome::None));
+}
+
+#[test]
+fn fast_open_goes_from_a_syn() {
+    let edit = TcpEdit {
+        strip_fast_open: true,
+        ..TcpEdit::default()
+    };
+    assert!(edit.changes_options());
+    // The request for a cookie, and one of eight bytes.
+    for option in [&[34, 2][..], &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8]] {
+        let old = [option, &[1, 1], MSS].concat();
+        let out = plan(&old, &edit, SYN, 100);
+        assert!(out.fast_open_stripped && out.removed == 0);
+        assert_eq!(out.as_slice(), [&[1, 1, 1, 1], MSS].concat());
+        assert_eq!(planned(&old, edit, ACK), (old, ToaOutcome::None));
+    }
 }
 
 #[test]

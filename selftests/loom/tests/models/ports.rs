@@ -137,6 +137,7 @@ impl Director {
             seq: 1,
             ack: 0,
             payload_len: 0,
+            rare_options: false,
         };
         if let Some(entry) = self.of_server(&rcu, local, port) {
             self.flows.step(entry, &segment, now(), T);

@@ -18,7 +18,7 @@ pub(crate) type Settings = Named<i64>;
 pub(crate) type Setting = (&'static str, i64, i64);
 
 /// As Documentation/settings.md has them.
-pub(crate) const SETTINGS: [Setting; 25] = [
+pub(crate) const SETTINGS: [Setting; 26] = [
     ("cache_bypass", 0, 1),
     ("conn_expire_tcp_rst", 0, 1),
     ("conn_lfactor", -8, 8),
@@ -27,6 +27,7 @@ pub(crate) const SETTINGS: [Setting; 25] = [
     ("expire_nodest_conn", 0, 1),
     ("expire_quiescent_template", 0, 1),
     ("fullnat_conn_reused_entry", 0, 1),
+    ("fullnat_fast_open_entry", 0, 1),
     (LPORT_MAX, 1024, 65535),
     (LPORT_MIN, 1024, 65535),
     ("fullnat_lport_tries", 0, 60000),

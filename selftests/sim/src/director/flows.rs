@@ -273,8 +273,7 @@ impl<C: Address, S: Address> Flows<C, S> {
         self.table.grow(load).expect("memory to grow");
     }
 
-    /// Frees a port of a local address by ending a connection that is over but
-    /// for its wait.
+    /// Frees a port of a local address by ending a connection that yields it.
     pub(crate) fn evict(
         &self,
         director: &Director,
@@ -286,7 +285,7 @@ impl<C: Address, S: Address> Flows<C, S> {
         for port in ranges.round_from(oldest).take(director.lport_tries) {
             let local = Endpoint::new(local, port);
             if let Some(entry) = self.find_server(rcu, protocol, real, local) {
-                if entry.conn.yields_port(entry.snapshot()) {
+                if entry.conn.yields_port(entry.snapshot(), director.now()) {
                     self.remove(director, entry, How::Evicted);
                     return true;
                 }

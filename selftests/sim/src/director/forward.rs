@@ -77,7 +77,8 @@ impl Director {
         let conn = &entry.conn;
         let done = match conn.method {
             Method::Nat | Method::Fullnat => {
-                let mut plan = conn.plan_in(snapshot, job.head.flags, &ToaKinds::DEFAULT);
+                let mut plan =
+                    conn.plan_in(snapshot, &job.head.segment(Dir::In), &ToaKinds::DEFAULT);
                 plan.ttl = job.place.hop();
                 self.rewrite(job, plan, Dir::In)
             }

@@ -28,6 +28,7 @@ pub(super) struct Head<A> {
     pub(super) seq: u32,
     ack: u32,
     pub(super) payload_len: u32,
+    rare_options: bool,
 }
 
 impl<A: Network> Head<A> {
@@ -37,7 +38,7 @@ impl<A: Network> Head<A> {
         let protocol = Protocol::from_number(ip.protocol).ok_or(None)?;
         let l4 = bytes.get(ip.l4_offset..).ok_or(DropReason::Truncated)?;
         let (source, destination);
-        let (mut flags, mut seq, mut ack) = (Flags::NONE, 0, 0);
+        let (mut flags, mut seq, mut ack, mut rare_options) = (Flags::NONE, 0, 0, false);
         let payload_len = match protocol {
             Protocol::Tcp => {
                 let view = tcp::Header::parse(l4).map_err(|error| match error {
@@ -47,6 +48,7 @@ impl<A: Network> Head<A> {
                 (source, destination) = (view.src_port(), view.dst_port());
                 flags = Flags::from(view.flags());
                 (seq, ack) = (view.seq(), view.ack());
+                rare_options = view.has_rare_options();
                 l4.len() - view.header_len()
             }
             Protocol::Udp => {
@@ -72,6 +74,7 @@ impl<A: Network> Head<A> {
             seq,
             ack,
             payload_len: payload_len as u32,
+            rare_options,
         })
     }
 
@@ -83,6 +86,7 @@ impl<A: Network> Head<A> {
             seq: self.seq,
             ack: self.ack,
             payload_len: self.payload_len,
+            rare_options: self.rare_options,
         }
     }
 }

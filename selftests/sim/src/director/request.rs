@@ -225,6 +225,7 @@ impl Director {
         let features = Features {
             toa: self.settings.toa,
             lower_mss: self.settings.lower_mss,
+            fast_open: false,
             strip_timestamps: self.settings.timestamps.strip(lease.last_used, self.now())
                 && !self.has(Planted::OldStamps),
         };

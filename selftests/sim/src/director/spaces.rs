@@ -7,7 +7,7 @@
 use lvs_engine::{
     conn::Protocol,
     isn,
-    ports::{PortSet, Ranges},
+    ports::{PortSet, Ranges, Turn},
     tcp::seq,
     time::Ticks,
 };
@@ -23,8 +23,7 @@ pub(crate) fn triple(protocol: Protocol, local: AnyAddr, real: AnyEndpoint) -> T
 
 struct Space {
     ports: PortSet<Box<[u64; 1024]>>,
-    cursor: u16,
-    wrapped: bool,
+    turn: Turn,
     released: Option<Ticks>,
     sequence: Option<u32>,
 }
@@ -51,18 +50,15 @@ impl Spaces {
             ports: PortSet {
                 words: Box::new([0; 1024]),
             },
-            cursor: ranges.nth(random),
-            wrapped: false,
+            turn: Turn::new(ranges.nth(random)),
             released: None,
             sequence: None,
         });
-        let cursor = space.cursor;
-        let (port, next) = space.ports.allocate(ranges, cursor).ok_or(cursor)?;
-        space.cursor = next;
-        space.wrapped |= port < cursor;
+        let taken = space.turn.take(&mut space.ports, ranges);
+        let (port, is_again) = taken.ok_or(space.turn.cursor())?;
         Ok(Lease {
             port,
-            last_used: space.released.filter(|_| space.wrapped),
+            last_used: space.released.filter(|_| is_again),
             sequence: space.sequence,
         })
     }

@@ -7,7 +7,10 @@ use crate::{
     director::Opened,
     inet::{self, Check, End, Tcp, View, ACK, RST, SYN},
 };
-use lvs_engine::conn::{Dir, Method};
+use lvs_engine::{
+    conn::{Dir, Method},
+    tcp::TcpState,
+};
 
 /// What is known of a connection from outside.
 pub(crate) struct Known<'a> {
@@ -15,8 +18,11 @@ pub(crate) struct Known<'a> {
     /// What the server's numbers of the client are ahead by; known when the
     /// first segment has passed.
     pub(crate) delta: Option<u32>,
-    /// The server has shown that it knows the client.
-    pub(crate) answered: bool,
+    /// The server has shown that it knows the client; unknown after a server
+    /// has answered a SYN in another way than the first time.
+    pub(crate) answered: Option<bool>,
+    /// The number of the SYN that opened it.
+    pub(crate) client_isn: Option<u32>,
 }
 
 type Verdict = Result<(), String>;
@@ -106,12 +112,31 @@ fn tcp(known: &Known<'_>, dir: Dir, old: &Tcp, new: &Tcp) -> Verdict {
 
 type Options = Vec<(u8, Vec<u8>)>;
 
-/// To the server: the client's own TOA goes, the right one comes, until the
-/// server has answered; to make room, SACK blocks, and timestamps of a SYN.
+/// To the server: the client's own TOA goes, the right one comes, on a SYN and
+/// until the server has answered; to make room, SACK blocks and what says
+/// nothing there, and timestamps of a SYN.
 fn options_in(known: &Known<'_>, old: &Tcp, new: &Tcp) -> Verdict {
-    if known.answered {
-        return same("the options", &new.options, &old.options);
+    let syn = old.flags & SYN != 0;
+    let first = known.client_isn.map(|isn| isn.wrapping_add(1)) == Some(old.seq);
+    match known.answered {
+        // A server that has forgotten might take it for a handshake's.
+        Some(true) if first && !syn => told(known, old, new).or_else(|_| kept(old, new)),
+        Some(true) if !syn => kept(old, new),
+        None if !syn => told(known, old, new).or_else(|_| kept(old, new)),
+        _ => told(known, old, new),
     }
+}
+
+/// All but what may not be believed passes.
+fn kept(old: &Tcp, new: &Tcp) -> Verdict {
+    let mut should = inet::readable_options(&old.options);
+    should.retain(|(kind, _)| !matches!(kind, 253 | 254));
+    let is = inet::options(&new.options).ok_or("options came out malformed")?;
+    same("the options", is, should)
+}
+
+/// What the server is told of its client.
+fn told(known: &Known<'_>, old: &Tcp, new: &Tcp) -> Verdict {
     // Receivers stop at a malformed one.
     let mut should = inet::readable_options(&old.options);
     let mut is = inet::options(&new.options).ok_or("options came out malformed")?;
@@ -134,6 +159,9 @@ fn options_in(known: &Known<'_>, old: &Tcp, new: &Tcp) -> Verdict {
     if wants {
         fewer_blocks(&mut should, &is);
     }
+    if wants && old.flags & SYN == 0 && !should.iter().all(|option| is.contains(option)) {
+        should.retain(says_something);
+    }
     same("the options", is, should)
 }
 
@@ -141,15 +169,35 @@ fn options_in(known: &Known<'_>, old: &Tcp, new: &Tcp) -> Verdict {
 /// it), and there is room beside what must stay: of a SYN, all but timestamps;
 /// of others, all but SACK blocks.
 fn may_tell(known: &Known<'_>, old: &Tcp, others: &Options) -> bool {
-    let gives = if old.flags & SYN != 0 { 8 } else { 5 };
-    let stay = others.iter().filter(|(kind, _)| *kind != gives);
+    let syn = old.flags & SYN != 0;
+    let stay = others.iter().filter(|option| match syn {
+        true => option.0 != 8,
+        false => option.0 != 5 && says_something(option),
+    });
     let stay: usize = stay.map(|(_, data)| data.len() + 2).sum();
     let toa = if known.opened.client.addr.is_ipv4() {
         8
     } else {
         20
     };
-    stay + toa <= 40 && !has(others, 19) && !has(others, 29)
+    let signs = |(kind, data): &(u8, Vec<u8>)| match kind {
+        19 => data.len() == 16,
+        29 => data.len() > 2,
+        _ => false,
+    };
+    stay + toa <= 40 && !others.iter().any(signs)
+}
+
+/// Whether an option says something on a segment that is no SYN.
+fn says_something((kind, data): &(u8, Vec<u8>)) -> bool {
+    match kind {
+        5 => !data.is_empty() && data.len() % 8 == 0,
+        8 => data.len() == 8,
+        19 => data.len() == 16,
+        29 => data.len() > 2,
+        30 | 172 | 174 => true,
+        _ => false,
+    }
 }
 
 fn has(options: &Options, kind: u8) -> bool {
@@ -206,13 +254,37 @@ fn lowered(conn: &Opened, mss: u16) -> u16 {
     lower.max(88).min(mss)
 }
 
-/// Whether a segment proves that its server knows the client.
-pub(crate) fn answers(isn: u32, view: &View) -> bool {
+/// Whether a server knows the client after a segment of its own that began at
+/// `isn` for it, in a state `met`; `told`: how far it had acknowledged when it
+/// last said SYN.
+pub(crate) fn answered(
+    before: Option<bool>,
+    met: TcpState,
+    isn: u32,
+    told: &mut u32,
+    view: &View,
+) -> Option<bool> {
     let Some(tcp) = view.tcp().filter(|tcp| tcp.flags & RST == 0) else {
-        return false;
+        return before;
     };
-    let past = tcp.ack.wrapping_sub(isn.wrapping_add(1)) as i32;
-    !view.payload.is_empty() || (tcp.flags & ACK != 0 && past > 0)
+    let acks = tcp.flags & ACK != 0;
+    if tcp.flags & SYN != 0 {
+        let same = !acks || tcp.ack == isn.wrapping_add(1);
+        // A handshake's numbers are only moved on: the answer may be late.
+        return match (same, met) {
+            (true, _) if before == Some(false) => before,
+            (false, TcpState::Established) => {
+                *told = tcp.ack;
+                Some(false)
+            }
+            _ => None,
+        };
+    }
+    let past = tcp.ack.wrapping_sub(*told) as i32;
+    match !view.payload.is_empty() || (acks && past > 0) {
+        true if before.is_some() || !view.payload.is_empty() => Some(true),
+        _ => before,
+    }
 }
 
 /// Whether an ICMP error is what one about a packet of the connection becomes.

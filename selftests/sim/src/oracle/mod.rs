@@ -140,7 +140,8 @@ impl Book {
                 record.is_odd |= cause.is_damaged || moves;
                 record.is_reset = tcp.is_some_and(|tcp| tcp.flags & RST != 0);
                 if let (Dir::Out, Some(view), Some(isn)) = (dir, cause.view, record.isn) {
-                    record.answered |= law::answers(isn, view);
+                    let told = record.told.get_or_insert(isn.wrapping_add(1));
+                    record.answered = law::answered(record.answered, met, isn, told, view);
                 }
                 Ok(Done::Nothing)
             }
@@ -233,7 +234,8 @@ impl Book {
             tag: cause.tag,
             delta: None,
             isn: None,
-            answered: false,
+            answered: Some(false),
+            told: None,
             last_ms: cause.now_ms,
             lingers: false,
             client_isn: view.tcp().map(|tcp| tcp.seq),
@@ -335,7 +337,7 @@ impl Book {
             How::Expired if silent + GRAIN_MS < most => {
                 return Err(format!("{opened:?} in {state:?} expired after {silent} ms"));
             }
-            How::Evicted if !matches!(state, Some(TcpState::TimeWait | TcpState::Close)) => {
+            How::Evicted if !yields(state, snapshot.state.is_replied(), silent) => {
                 return Err(format!("{opened:?} in {state:?} gave up its port"));
             }
             How::Restarted => restarted(&record, state, cause, director)?,
@@ -347,5 +349,14 @@ impl Book {
                 .insert((opened.local, opened.real), (known, cause.now_ms));
         }
         Ok(Done::Ended(Box::new(record), how))
+    }
+}
+
+/// Whether a connection may give up its port: TCP that is over, UDP that was not
+/// answered or has been silent for half a minute.
+fn yields(state: Option<TcpState>, is_replied: bool, silent_ms: u64) -> bool {
+    match state {
+        Some(state) => matches!(state, TcpState::TimeWait | TcpState::Close),
+        None => !is_replied || silent_ms + GRAIN_MS >= 30_000,
     }
 }

@@ -18,7 +18,10 @@ pub(crate) struct Record {
     pub(super) delta: Option<u32>,
     /// The first number that the server has got.
     pub(super) isn: Option<u32>,
-    pub(super) answered: bool,
+    /// As [`Known::answered`].
+    pub(super) answered: Option<bool>,
+    /// How far the server had acknowledged when it last said SYN.
+    pub(super) told: Option<u32>,
     pub(super) last_ms: u64,
     pub(crate) lingers: bool,
     /// What the client's first segment began with.
@@ -83,6 +86,7 @@ impl Record {
             opened: &self.opened,
             delta: self.delta,
             answered: self.answered,
+            client_isn: self.client_isn,
         }
     }
 }

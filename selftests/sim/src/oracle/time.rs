@@ -37,7 +37,6 @@ pub(crate) fn seconds(times: &Times, is_tcp: bool, method: Method, state: Snapsh
         TcpState::TimeWait => 120,
         TcpState::Close if fullnat => 3,
         TcpState::Close => 10,
-        TcpState::CloseWait if fullnat => 10,
         TcpState::CloseWait => 60,
         TcpState::LastAck if fullnat => 7,
         TcpState::LastAck => 30,

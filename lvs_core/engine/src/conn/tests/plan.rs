@@ -14,6 +14,11 @@ const KINDS: ToaKinds = ToaKinds {
     v6: 253,
     strip: KindSet::TOA,
 };
+/// A client's segment, in the middle of a conversation.
+fn plain(flags: Flags) -> Segment {
+    from_client(flags, 77, 1, 0)
+}
+
 const DELTA: u32 = ISN.wrapping_sub(CLIENT_ISN);
 
 for_families! {
@@ -22,6 +27,7 @@ for_families! {
     replies_are_translated_back;
     a_reset_carries_no_option;
     a_client_may_never_tell_itself;
+    whom_a_client_says_it_is_never_passes;
     icmp_errors_go_both_ways;
     udp_changes_endpoints_only;
     the_kind_is_that_of_the_clients_family;
@@ -34,7 +40,7 @@ mod bodies {
     pub(super) fn during_the_handshake_the_client_is_told<C: Address, S: Address>() {
         let conn = fullnat::<C, S>(ALL_FEATURES);
         let asked = run(&conn, &handshake()[..1]);
-        let plan = conn.plan_in(asked, SYN, &KINDS);
+        let plan = conn.plan_in(asked, &plain(SYN), &KINDS);
         assert_eq!((plan.src, plan.dst), (conn.local, conn.real));
         assert_eq!(plan.ttl, TtlStep::Decrement);
         let edit = plan.tcp.unwrap();
@@ -42,18 +48,24 @@ mod bodies {
         assert_eq!(edit.strip, KindSet::TOA);
         assert_eq!((edit.seq_add, edit.ack_add, edit.sack_add), (DELTA, 0, 0));
         assert_eq!((edit.mss_lower, edit.mss_cap), (0, None));
-        assert!(edit.strip_timestamps);
+        assert!(edit.strip_timestamps && edit.strip_fast_open);
         // The ACK and the first data keep their timestamps: an ACK without
         // them would switch off window scaling behind SYN cookies.
-        let edit = conn.plan_in(established(&conn), ACK, &KINDS).tcp.unwrap();
-        assert!(edit.toa.is_some() && !edit.strip_timestamps);
+        let edit = conn
+            .plan_in(established(&conn), &plain(ACK), &KINDS)
+            .tcp
+            .unwrap();
+        assert!(edit.toa.is_some() && !edit.strip_timestamps && !edit.strip_fast_open);
     }
 
     pub(super) fn afterwards_numbers_are_all_that_changes<C: Address, S: Address>() {
         let conn = fullnat::<C, S>(ALL_FEATURES);
         let mut all = handshake().to_vec();
         all.push(from_server(ACK, 1, 1, 10));
-        let edit = conn.plan_in(run(&conn, &all), ACK, &KINDS).tcp.unwrap();
+        let edit = conn
+            .plan_in(run(&conn, &all), &plain(ACK), &KINDS)
+            .tcp
+            .unwrap();
         assert_eq!(
             edit,
             TcpEdit {
@@ -85,7 +97,7 @@ mod bodies {
     pub(super) fn a_reset_carries_no_option<C: Address, S: Address>() {
         let conn = fullnat::<C, S>(ALL_FEATURES);
         let edit = conn
-            .plan_in(established(&conn), Flags::RST, &KINDS)
+            .plan_in(established(&conn), &plain(Flags::RST), &KINDS)
             .tcp
             .unwrap();
         assert_eq!((edit.toa, edit.seq_add), (None, DELTA));
@@ -93,9 +105,46 @@ mod bodies {
 
     pub(super) fn a_client_may_never_tell_itself<C: Address, S: Address>() {
         let conn = fullnat::<C, S>(Features::default());
-        let edit = conn.plan_in(established(&conn), ACK, &KINDS).tcp.unwrap();
+        let edit = conn
+            .plan_in(established(&conn), &plain(ACK), &KINDS)
+            .tcp
+            .unwrap();
         assert_eq!((edit.toa, edit.strip), (None, KindSet::TOA));
         assert_eq!(conn.plan_out(SYN | ACK).tcp.unwrap().mss_lower, 0);
+    }
+
+    /// A server with SYN cookies takes the last segment of an old handshake
+    /// once more when the connection is gone, be it closed or not.
+    pub(super) fn whom_a_client_says_it_is_never_passes<C: Address, S: Address>() {
+        let conn = fullnat::<C, S>(ALL_FEATURES);
+        let nat = Conn {
+            method: Method::Nat,
+            ..fullnat::<C, S>(Features::default())
+        };
+        let odd = |at| Segment {
+            rare_options: true,
+            ..from_client(ACK, at, 1, 0)
+        };
+        let open = run(
+            &conn,
+            &[&handshake()[..], &[from_server(ACK, 1, 1, 10)]].concat(),
+        );
+        for tcp in ALL {
+            let snap = Snapshot {
+                state: open.state.with_tcp(tcp),
+                ..open
+            };
+            let edit = |conn: &Conn<C, S>, segment| conn.plan_in(snap, &segment, &KINDS).tcp;
+            let (first, later) = (edit(&conn, odd(1)).unwrap(), edit(&conn, odd(2)).unwrap());
+            assert_eq!((first.strip, later.strip), (KindSet::TOA, KindSet::TOA));
+            assert_eq!(edit(&nat, odd(1)).unwrap().strip, KindSet::TOA);
+            // What may open a connection says who the client is.
+            assert_eq!(first.toa.is_some(), tcp != TcpState::Established);
+            assert_eq!(later.toa, None);
+            // What can say nothing is not looked at.
+            let usual = edit(&conn, from_client(ACK, 2, 1, 0)).unwrap();
+            assert!(!usual.changes_options());
+        }
     }
 
     pub(super) fn icmp_errors_go_both_ways<C: Address, S: Address>() {
@@ -127,7 +176,7 @@ mod bodies {
     pub(super) fn udp_changes_endpoints_only<C: Address, S: Address>() {
         let conn = udp::<C, S>();
         let snap = conn.start(Ticks::new(0));
-        let plan = conn.plan_in(snap, Flags::NONE, &KINDS);
+        let plan = conn.plan_in(snap, &Segment::udp(Dir::In, 9), &KINDS);
         assert_eq!(
             (plan.src, plan.dst, plan.tcp),
             (conn.local, conn.real, None)
@@ -138,9 +187,12 @@ mod bodies {
     pub(super) fn the_kind_is_that_of_the_clients_family<C: Address, S: Address>() {
         let conn = fullnat::<C, S>(ALL_FEATURES);
         let snap = established(&conn);
-        let edit = conn.plan_in(snap, ACK, &KINDS).tcp.unwrap();
+        let edit = conn.plan_in(snap, &plain(ACK), &KINDS).tcp.unwrap();
         assert_eq!(edit.toa_kind, if C::LEN == 4 { 254 } else { 253 });
-        let edit = conn.plan_in(snap, ACK, &ToaKinds::DEFAULT).tcp.unwrap();
+        let edit = conn
+            .plan_in(snap, &plain(ACK), &ToaKinds::DEFAULT)
+            .tcp
+            .unwrap();
         assert_eq!(edit.toa_kind, 254);
     }
 
@@ -164,7 +216,7 @@ mod bodies {
         // What a client announces holds for a server's shorter header as well.
         let conn = fullnat::<C, S>(ALL_FEATURES);
         let asked = run(&conn, &handshake()[..1]);
-        let edit = conn.plan_in(asked, SYN, &KINDS).tcp.unwrap();
+        let edit = conn.plan_in(asked, &plain(SYN), &KINDS).tcp.unwrap();
         assert_eq!((edit.mss_lower, edit.mss_cap), (0, None));
     }
 }
@@ -219,7 +271,7 @@ fn nat_leaves_tcp_alone_once_the_server_has_answered() {
     .unwrap();
     let syn = from_client(SYN, 0, 0, 0);
     let asked = run(&conn, &[syn]);
-    let edit = conn.plan_in(asked, SYN, &KINDS).tcp.unwrap();
+    let edit = conn.plan_in(asked, &plain(SYN), &KINDS).tcp.unwrap();
     assert_eq!(
         edit,
         TcpEdit {
@@ -232,9 +284,9 @@ fn nat_leaves_tcp_alone_once_the_server_has_answered() {
         ..from_server(ACK, 1, 0, 5)
     };
     let answered = run(&conn, &[syn, data]);
-    assert_eq!(conn.plan_in(answered, ACK, &KINDS).tcp, None);
+    assert_eq!(conn.plan_in(answered, &plain(ACK), &KINDS).tcp, None);
     assert_eq!(conn.plan_out(SYN | ACK).tcp, None);
-    assert_eq!(conn.plan_in(answered, ACK, &KINDS).src, conn.client);
+    assert_eq!(conn.plan_in(answered, &plain(ACK), &KINDS).src, conn.client);
     // The router that reported stays visible.
     assert_eq!(conn.icmp_to_server(addr(9)).src, addr::<Ipv4Addr>(9));
 }
@@ -248,7 +300,7 @@ proptest! {
             Numbers { client_isn, isn }, Features::default(),
         );
         let snap = conn.start(Ticks::new(0));
-        let seq_add = conn.plan_in(snap, SYN, &KINDS).tcp.map_or(0, |e| e.seq_add);
+        let seq_add = conn.plan_in(snap, &plain(SYN), &KINDS).tcp.map_or(0, |e| e.seq_add);
         let ack_add = conn.plan_out(ACK).tcp.map_or(0, |e| e.ack_add);
         prop_assert_eq!(client_isn.wrapping_add(seq_add), isn);
         prop_assert_eq!(number.wrapping_add(seq_add).wrapping_add(ack_add), number);

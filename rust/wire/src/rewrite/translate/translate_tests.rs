@@ -45,6 +45,7 @@ const SEQ: TcpEdit = TcpEdit {
     toa_kind: 254,
     strip: crate::kinds::KindSet::EMPTY,
     strip_timestamps: false,
+    strip_fast_open: false,
     mss_lower: 0,
     mss_cap: None,
 };
