@@ -6,7 +6,7 @@ mod connection;
 mod flows;
 
 pub(crate) use connection::{Connection, NewConnection};
-pub(crate) use flows::Flows;
+pub(crate) use flows::{Flows, Last};
 
 use crate::{
     family::{Family, Pair},

@@ -3,12 +3,15 @@
 //! The end of connections that nobody closes.
 
 use crate::{
-    conns::{each_pair, now, Flows},
+    conns::{each_pair, now, Flows, Last},
     family::Family,
     ns::Ns,
     packet::reset,
 };
-use core::{cell::Cell, sync::atomic::Ordering::Relaxed};
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 use kernel::sync::Arc;
 use lvs_engine::{conn::Reset, drop_reason::Event};
 use lvs_kapi::{
@@ -19,21 +22,40 @@ use lvs_kapi::{
 };
 
 /// What runs once a second in a namespace with services or connections.
-pub(crate) struct Expiry(Arc<Ns>);
+pub(crate) struct Expiry {
+    ns: Arc<Ns>,
+    /// Of how many connections both ends can be told in the next turn.
+    room: AtomicUsize,
+}
+
+/// As long as few are due.
+const FEW: usize = 64;
+
+/// When a link has failed and all are due at once: the others wait for the next
+/// turns.
+const MOST: usize = 16_384;
 
 impl Expiry {
     pub(crate) const PERIOD_MS: u32 = 1000;
 
     pub(crate) fn new(ns: Arc<Ns>) -> Self {
-        Self(ns)
+        Self {
+            ns,
+            room: AtomicUsize::new(FEW),
+        }
     }
 
-    /// Ends what is due, and tells both ends of what was established.
-    fn turn<C: Family, S: Family>(&self, flows: &Flows<C, S>) {
-        let ns = &self.0;
+    /// Ends what is due, and tells both ends of what was established, `room`
+    /// pairs at most; whether others wait for the next turn.
+    fn turn<C: Family, S: Family>(&self, flows: &Flows<C, S>, room: usize) -> bool {
+        let ns = &self.ns;
         let timeouts = *ns.settings.timeouts(&ReadLock::new());
-        let tell = ns.settings.expire_rst.load(Relaxed) != 0;
-        let resets = Cell::new(Vec::<(Reset<C>, Reset<S>)>::new());
+        // Filled under a lock, where no memory can be waited for. Without it
+        // they end untold.
+        let list = Vec::<(Reset<C>, Reset<S>)>::with_capacity(room, Gfp::Kernel);
+        let tell = list.is_ok() && ns.settings.expire_rst.load(Relaxed) != 0;
+        let resets = Cell::new(list.unwrap_or_else(|_| Vec::new()));
+        let wait = Cell::new(false);
         flows.expire(
             &timeouts,
             ns.settings.conn_lfactor(),
@@ -41,14 +63,21 @@ impl Expiry {
                 let pair = entry
                     .conn
                     .expiry_resets(snapshot)
-                    .filter(|_| tell && entry.local.is_some())?;
+                    .filter(|_| tell && entry.local.is_some());
+                let Some(pair) = pair else {
+                    return Last::Ends;
+                };
                 // Sent when the lock is gone that this is called under.
-                // Without memory for it the connection ends untold.
                 let mut list = resets.take();
-                let pushed = list.push(pair, Gfp::Atomic);
+                let pushed = list.push_within(pair);
                 resets.set(list);
-                pushed.ok()?;
-                Some(entry.conn.linger(snapshot, now()))
+                match pushed {
+                    Ok(()) => Last::GoesOn(entry.conn.linger(snapshot, now())),
+                    Err(_) => {
+                        wait.set(true);
+                        Last::Waits
+                    }
+                }
             },
             |taken| {
                 if !taken {
@@ -68,23 +97,34 @@ impl Expiry {
                 ns.happened(Event::RstSentOnExpiry);
             }
         });
+        wait.get()
     }
 }
 
 impl Job for Expiry {
     fn run(&self) -> Again {
-        let Some(conns) = self.0.conns() else {
+        let Some(conns) = self.ns.conns() else {
             return Again::Stop;
         };
-        if self.0.has_orphans() {
+        if self.ns.has_orphans() {
             conns.end_orphans();
         }
-        each_pair!(conns, |flows| self.turn(flows));
+        let room = self.room.load(Relaxed);
+        let mut some_wait = false;
+        each_pair!(conns, |flows| some_wait |= self.turn(flows, room));
+        self.room.store(
+            if some_wait {
+                room.saturating_mul(4).min(MOST)
+            } else {
+                FEW
+            },
+            Relaxed,
+        );
         conns.templates.expire();
         conns.spaces.tidy(now());
-        self.0.services.tidy();
+        self.ns.services.tidy();
         let left = conns.len().saturating_add(conns.templates.len());
-        if left == 0 && self.0.services.len() == 0 {
+        if left == 0 && self.ns.services.len() == 0 {
             // The next service starts it again.
             return Again::Stop;
         }

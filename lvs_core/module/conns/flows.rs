@@ -30,6 +30,16 @@ pub(crate) struct Flows<C: Family, S: Family = C> {
     key: Key,
 }
 
+/// What becomes of a connection that is due.
+pub(crate) enum Last {
+    /// It ends.
+    Ends,
+    /// It is asked about again in a second.
+    Waits,
+    /// It goes on in another state for a while.
+    GoesOn(Step),
+}
+
 impl<C: Family, S: Family> Flows<C, S> {
     /// May sleep.
     pub(super) fn new(
@@ -220,15 +230,14 @@ impl<C: Family, S: Family> Flows<C, S> {
         }
     }
 
-    /// Ends what is due. `last` is asked about each connection that is: it may
-    /// give it another state to go on in for a while, and `took` hears whether
-    /// it did or a packet was faster. The table grows to 2^`load` links in a
+    /// Ends what is due. `last` is asked about each connection that is; where it
+    /// says [`Last::GoesOn`], `took` hears whether it did or a packet was faster. The table grows to 2^`load` links in a
     /// chain. May sleep; one caller at a time.
     pub(crate) fn expire(
         &self,
         timeouts: &Timeouts,
         load: i32,
-        mut last: impl FnMut(&Connection<C, S>, Snapshot) -> Option<Step>,
+        mut last: impl FnMut(&Connection<C, S>, Snapshot) -> Last,
         mut took: impl FnMut(bool),
     ) {
         let now = now();
@@ -238,8 +247,10 @@ impl<C: Family, S: Family> Flows<C, S> {
             if deadline.is_after(now) {
                 return Due::At(wheel_tick(deadline));
             }
-            let Some(step) = last(entry, snapshot) else {
-                return Due::Now;
+            let step = match last(entry, snapshot) {
+                Last::Ends => return Due::Now,
+                Last::Waits => return Due::At(wheel_tick(now).wrapping_add(1)),
+                Last::GoesOn(step) => step,
             };
             match step.next {
                 Some(next) if entry.advance(snapshot, next) => {

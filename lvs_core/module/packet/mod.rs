@@ -191,7 +191,7 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
         return Verdict::Accept(packet);
     }
     let Some(ip) = Head::<A>::ip(&mut packet) else {
-        return Verdict::Accept(packet);
+        return unreadable::<A>(cx, packet, place);
     };
     // What is for anybody else goes on to where firewalls have their say: most
     // of it needs no second look.
@@ -239,6 +239,23 @@ fn handle<A: Family>(cx: Context<'_>, mut packet: Packet, place: Place) -> Verdi
         (Some((flows, (entry, Dir::In))), _) => forward::from_client(flows, job, entry),
         (Some((flows, (entry, Dir::Out))), _) => forward::from_server(flows, job, entry),
         (None, _) => between_families(conns, job),
+    }
+}
+
+/// A packet with more IPv6 extension headers than are looked at: the stack
+/// would take it, past the balancer.
+#[cold]
+fn unreadable<A: Family>(cx: Context<'_>, packet: Packet, place: Place) -> Verdict {
+    // Where both families have it: last in the fixed header.
+    let place_of_it = A::HEADER_LEN.saturating_sub(A::LEN)..A::HEADER_LEN;
+    let destination = packet.linear().get(place_of_it).and_then(A::from_bytes);
+    match destination {
+        Some(destination)
+            if place == Place::Local && cx.ns.services.has_virtual(cx.rcu, destination) =>
+        {
+            cx.drop(packet, DropReason::BadHeader)
+        }
+        _ => Verdict::Accept(packet),
     }
 }
 

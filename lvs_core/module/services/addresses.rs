@@ -149,8 +149,10 @@ impl Services {
                 ConfigError::NoMemory
             }
         })?;
-        if let Some(key) = key {
-            lists.forget_idle(key);
+        match key {
+            Some(key) => lists.forget_idle(key),
+            // There need be no service, whose timer would.
+            None => pool.tidy(),
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ mod connection;
 mod flows;
 
 pub(crate) use connection::{Connection, NewConnection};
-pub(crate) use flows::Flows;
+pub(crate) use flows::{Flows, Last};
 
 use crate::spaces::Spaces;
 use lvs_engine::time::{Ticks, TICKS_PER_SECOND};

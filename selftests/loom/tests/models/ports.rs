@@ -9,7 +9,7 @@
 //! between two times that it is held.
 
 use crate::{
-    conns::{at_second, flows, now, Connection, Flows, NewConnection},
+    conns::{at_second, flows, now, Connection, Flows, Last, NewConnection},
     dests::Dest,
     locals::Local,
     rcu::ReadLock,
@@ -145,7 +145,7 @@ impl Director {
     }
 
     fn expire(&self) {
-        self.flows.expire(T, 8, |_, _| None, |_| ());
+        self.flows.expire(T, 8, |_, _| Last::Ends, |_| ());
     }
 
     /// At the end, with nobody else at it: each connection has a port of its

@@ -51,7 +51,12 @@ pub(crate) fn service(service: &Service, style: &Style<'_>) -> String {
 /// The line that adds a destination. Thresholds, which stock forgets, are
 /// there when they are set.
 pub(crate) fn dest(key: &ServiceKey, dest: &Dest, style: &Style<'_>) -> String {
-    let method = dest.method_configured();
+    // Between families NAT is FULLNAT, and only that is a rule.
+    let between = Family::of(dest.key.addr) != key.family();
+    let method = match dest.method_configured() {
+        Method::MASQ if between => Method::FULLNAT,
+        method => method,
+    };
     let mut out = format!(
         "-a {} -r {} {} -w {}",
         target(key, style),

@@ -40,6 +40,11 @@ fn fullnat_and_masq_only_stand_in_stocks_columns() {
         rule::service(&service, &style),
         "-A -t 10.0.0.1:80 -s rr --masq-only\n"
     );
+    // Between families the word for NAT would be refused.
+    last.methods = None;
+    last.settings.method = Method::MASQ;
+    last.key.addr = "2001:db8::2".parse().unwrap();
+    assert!(rule::dest(&service.key, last, &style).contains("]:8080 --fullnat -w 3"));
 }
 
 fn local(words: &[&str], addr: &str, state: &str) -> LocalAddress {
