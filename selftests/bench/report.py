@@ -93,7 +93,7 @@ def others(rows):
         out += [f"| {r['path']} | {r['instructions']:.0f} | {r['again']:.0f} | +{r['instructions'] - r['again']:.0f} |" for r in new]
     for r in rows:
         if r["part"] == "ports" and "error" not in r:
-            out += ["", "## Ports", "", "A new connection from a pool of 60,000 ports (one local address, one server), all of which have been used once; those in use lie evenly among those that are free:",
+            out += ["", "## Ports", "", "A new connection from a pool of 60,020 ports (one local address, one server), all of which have been used once; those in use lie evenly among those that are free:",
                     f"{r['at10']:.0f} instructions with 10 % in use, {r['at95']:.0f} with 95 %: ratio {r['ratio']:.3f}."]
     memory = [r for r in rows if r["part"] == "memory" and "error" not in r]
     if memory:

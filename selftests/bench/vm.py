@@ -85,7 +85,7 @@ def new_connections():
 
 
 def ports():
-    """A new connection when a tenth of a pool of 60,000 ports is in use, and at 95 %. All have been used once, and which are still in
+    """A new connection when a tenth of a pool of 60,020 ports is in use, and at 95 %. All have been used once, and which are still in
     use is spread evenly: a search begins anywhere, and the next port is not simply free."""
     def cost():
         out = {f"at{5 * kept}": new_among(kept) for kept in (2, 19)}
@@ -95,14 +95,14 @@ def ports():
 
 def new_among(kept):
     """Instructions of a new connection when of each 20 ports `kept` are in use."""
-    pool, sample, timeout = 60_000, 2000, 12
+    pool, sample, timeout = 60_020, 2000, 12
     net.up()
-    Fullnat("udp").setup(ports=(5000, 64_999))
+    Fullnat("udp").setup(ports=(5000, 65_019))
     net.sh(f"ipvsadm --set 0 0 {timeout}", "director")
     net.sink("server")
 
     def send(n, addresses, sports=(10_000, 13_000), first="10.64.0.1"):
-        # 20 addresses and 3001 ports are counted up together: each port of the pool is taken by the next address.
+        # 20 addresses and 3001 ports are counted up together, 60,020 clients: each port of the pool is taken by the next address.
         return net.pktgen("client", n, net.VIP, sports=sports, dports=(PORT, PORT), srcs=(first, net.plus(first, addresses - 1)))
 
     send(pool, 20)
