@@ -95,8 +95,12 @@ impl Standing {
         let accepts = AcceptProbe::new(clients).inspect_err(say_why)?;
         let family = control::FAMILY.register()?;
         match trusts_any() {
-            true => pr_info!("TOA options are believed from any source until trusted sources are set\n"),
-            false => pr_info!("TOA options are believed from no source until trusted sources are set\n"),
+            true => {
+                pr_info!("TOA options are believed from any source until trusted sources are set\n")
+            }
+            false => {
+                pr_info!("TOA options are believed from no source until trusted sources are set\n")
+            }
         }
         Ok(Self {
             _family: family,

@@ -72,11 +72,14 @@ impl Allocate for Few {
     #[inline]
     fn allocate(&mut self, ranges: &Ranges, cursor: u16) -> Option<(u16, u16)> {
         // One of so many that follow is free, if any is.
-        let mut next = ranges.round_from(cursor).take(Self::MAX);
-        let port = next.find(|port| !self.ports.contains(port))?;
-        let slot = self.ports.iter_mut().find(|slot| **slot == 0)?;
-        *slot = port;
-        Some((port, after(port)))
+        for port in ranges.round_from(cursor).take(Self::MAX) {
+            if !self.ports.contains(&port) {
+                let slot = self.ports.iter_mut().find(|slot| **slot == 0)?;
+                *slot = port;
+                return Some((port, after(port)));
+            }
+        }
+        None
     }
 }
 

@@ -186,6 +186,11 @@ fn nobody_keeps_the_client_out_with_what_tells_nothing() {
             assert_eq!(outcome, ToaOutcome::Inserted, "{filler:?}");
             let expected = [&toa.to_bytes(254)[..toa.option_len()], TIMESTAMPS].concat();
             assert!(new.starts_with(&expected[..]), "{filler:?}: {new:?}");
+            // Wherever they stand.
+            old.rotate_left(TIMESTAMPS.len());
+            let (new, _) = planned(&old, insert(toa), ACK);
+            assert!(new.starts_with(&expected[..]), "{filler:?}: {new:?}");
+            old.rotate_right(TIMESTAMPS.len());
         }
     }
     // What tells something stays, and what leaves room.
