@@ -7,6 +7,7 @@
 setup() {
     topology
     lvs_in; toa_in
+    same 0 "$(vs_get fullnat_fast_open_entry)" "the default"
     local ns
     for ns in client s1; do in_ns $ns sysctl -qw net.ipv4.tcp_fastopen=3; done
     background s1 server python3 -ISc "
@@ -37,7 +38,7 @@ s = socket.socket(socket.AF_INET6 if ':' in '$VIP' else socket.AF_INET)
 s.sendto(b'word', socket.MSG_FASTOPEN, ('$VIP', 7000))
 print(s.recv(100).decode())"; }
 
-test_by_default_the_handshake_comes_first() {
+test_if_it_is_not_let_in_the_handshake_comes_first() {
     vs_set fullnat_fast_open_entry 1
     early >/dev/null
     vs_set fullnat_fast_open_entry 0
