@@ -64,7 +64,8 @@ pub(crate) fn edited(old: &[Vec<u8>], edit: &TcpEdit, is_syn: bool) -> Vec<Vec<u
     let mut new = Vec::new();
     for option in old {
         let kind = option[0];
-        if edit.strip.contains(kind) || (kind == 8 && is_syn && edit.strip_timestamps) {
+        let of_syn = (kind == 8 && edit.strip_timestamps) || (kind == 34 && edit.strip_fast_open);
+        if edit.strip.contains(kind) || (is_syn && of_syn) {
             continue;
         }
         let mut option = option.clone();
