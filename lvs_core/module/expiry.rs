@@ -52,8 +52,10 @@ impl Expiry {
         let timeouts = *ns.settings.timeouts(&ReadLock::new());
         // Filled under a lock, where no memory can be waited for. Without it
         // they end untold.
+        let wanted = ns.settings.expire_rst.load(Relaxed) != 0 && !flows.is_empty();
+        let room = if wanted { room } else { 0 };
         let list = Vec::<(Reset<C>, Reset<S>)>::with_capacity(room, Gfp::Kernel);
-        let tell = list.is_ok() && ns.settings.expire_rst.load(Relaxed) != 0;
+        let tell = wanted && list.is_ok();
         let resets = Cell::new(list.unwrap_or_else(|_| Vec::new()));
         let wait = Cell::new(false);
         flows.expire(

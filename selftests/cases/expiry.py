@@ -57,6 +57,8 @@ def test_nobody_opens_a_connection_without_its_server(w):
     f.syn_ack()
     # The answer has another number.
     f.client_sends("A", ack=1 << 20); state(w, 11009, "SYN_RECV", 60)
+    # Another SYN that is forged, to which a server says that it has one.
+    f.client_sends("S", seq=-1); f.server_sends("A"); state(w, 11009, "SYN_RECV", 60)
     f.client_sends("A"); state(w, 11009, "ESTABLISHED", 900)
 
 
@@ -152,6 +154,21 @@ def test_an_established_one_that_expires_resets_both_ends(w):
     assert f.s_isn < c.l4.seq <= f.s_isn + 12, c
     assert 0 < (s.l4.seq - f.c_isn - f.delta) % 2**32 <= 12, s
     assert drops("rst_sent_on_expiry") > before
+
+
+def test_when_more_are_due_than_a_turn_tells_the_others_wait(w):
+    """64 in the first turn."""
+    ports = range(11100, 11180)
+    for cport in ports:
+        Flow(w, cport).established()
+    w.drain()
+    sh("stock --set 1 0 0")
+    for end in (w.client, w.server):
+        heard = set()
+        while len(heard) < len(ports):
+            p = end.recv(reset)
+            heard.add(p.l4.dport if end is w.client else p.l4.sport)
+    back()
 
 
 def test_a_challenge_of_either_end_is_answered_with_its_own_number(w):

@@ -119,14 +119,13 @@ def test_a_chain_longer_than_is_looked_at_does_not_pass_the_balancer_by():
     """The director's own stack would take it, and answer."""
     w = V6
     segment = Tcp(13051, 80, 1, 0, "S").build(w.client_addr, w.vip)
-    unknown = b"\x1e\xfd" + bytes(253) + b"\x1e\xfd" + bytes(253) + b"\x1e\x06" + bytes(6)
-    for headers in ([(DESTINATION, PADDING)] * 12, [(DESTINATION, b"\x40" + unknown)]):
-        before = drops("bad_header")
-        w.drain()
-        w.client.send(w.Packet(w.client_addr, w.vip, segment, headers=headers, proto=6))
-        w.server.nothing(w.client)
-        w.client.nothing(w.server)
-        same(before + 1, drops("bad_header"))
+    before = drops("bad_header")
+    w.drain()
+    w.client.drain()
+    w.client.send(w.Packet(w.client_addr, w.vip, segment, headers=[(DESTINATION, PADDING)] * 12, proto=6))
+    w.server.nothing(w.client)
+    w.client.nothing(w.server)
+    same(before + 1, drops("bad_header"))
 
 
 def test_a_flow_still_works_afterwards(w):

@@ -20,6 +20,13 @@ test_others_see_nothing_of_it() {
     same 1 "$(in_ns client cat /proc/net/ip_vs_conn | wc -l)" "lines"
 }
 
+test_once_an_address_that_leaves_is_forgotten_without_any_service() {
+    in_ns client ipvsadm-rs -P -z 10.1.0.2
+    has "$(in_ns client ipvsadm-rs -G)" '10\.1\.0\.2'
+    in_ns client ipvsadm-rs -Q -z 10.1.0.2
+    lacks "$(in_ns client ipvsadm-rs -G)" 10.1.0.2
+}
+
 test_once_settings_are_its_own() {
     vs_set fullnat_lport_min 5555
     same 5555 "$(vs_get fullnat_lport_min)"

@@ -43,6 +43,17 @@ test_a_client_stays() {
     same 1 "$(templates)"
 }
 
+test_templates_count_for_conn_max() {
+    two -t "$vip:80" -s rr -p 100
+    vs_set conn_max 2
+    served >/dev/null
+    same 0 "$(drops too_many_connections)"
+    # One connection and its template are two.
+    not in_ns client timeout 2 bash -c "exec 3<>/dev/tcp/$VIP/80"
+    at_least 1 "$(drops too_many_connections)"
+    vs_set conn_max $((1 << 30))
+}
+
 test_v4_others_take_turns() {
     two -t "$vip:80" -s rr -p 100
     local out n; out=$(for n in 10 11 12 13; do served 80 "10.1.0.$n"; done | sort | uniq -c | awk '{print $1, $2}')

@@ -67,13 +67,13 @@ counted! {
             "The packet is shorter than its headers say: look for a broken sender or driver.";
         /// IP or TCP header wrong.
         BadHeader = "bad_header",
-            "A header contradicts itself: look for a broken sender, or an attack.";
+            "A header contradicts itself, or there are too many: look for a broken sender, or an attack.";
         /// Checksum wrong.
         BadChecksum = "bad_checksum",
             "The packet was damaged on its way: look at cables, memory and offload settings.";
         /// Limit.
         TooManyConnections = "too_many_connections",
-            "There are as many connections as conn_max allows: raise it, or look for an attack.";
+            "There are as many connections and templates as conn_max allows: raise it, or look for an attack.";
         /// Out of memory.
         NoMemory = "no_memory",
             "The kernel had no memory for the packet or the connection: look at free memory.";
@@ -127,13 +127,13 @@ counted! {
             "No port was free, so the oldest closed connection gave up its port: add local addresses.";
         /// Taken.
         PortTakenFromUdp = "port_taken_from_udp",
-            "No port was free, so a UDP flow that is unanswered or silent for 30 s gave up its port: add local addresses.";
+            "No port was free, so a UDP flow silent for 30 s, or 5 s without an answer, gave up its port: add local addresses.";
         /// SYN reuse.
         ConnectionReused = "connection_reused",
             "A SYN met a finished connection with the same ports and started a new one.";
         /// RST.
         RstSentOnExpiry = "rst_sent_on_expiry",
-            "An established connection expired silently and both ends were reset: keepalives are rarer than the timeout.";
+            "A connection that was not closed expired silently, both ends were reset: keepalives are rarer than the timeout.";
         /// Challenge.
         RstSentOnChallenge = "rst_sent_on_challenge",
             "An end of an expired connection asked for the exact number and was reset with it.";

@@ -3,9 +3,8 @@
 //! The netlink family `LVS`: what the family `IPVS` has no room for. Described
 //! in `Documentation/netlink/specs/lvs.yaml`.
 //!
-//! Everybody may read; changing needs CAP_NET_ADMIN in the user namespace that
-//! owns the network namespace, and REPLACE, which makes services, in the initial
-//! one as with the family `IPVS`. Attributes are checked strictly.
+//! Everybody may read; changing needs CAP_NET_ADMIN in the initial user
+//! namespace, as with the family `IPVS`. Attributes are checked strictly.
 
 use super::{
     lvs_reply, parse,

@@ -38,6 +38,10 @@ use crate::timeouts::Table;
 /// seconds: as long as `nf_conntrack` keeps a question and its answer.
 pub const UDP_QUIET_SECONDS: u32 = 30;
 
+/// The same where nobody has answered, in seconds: an answer that comes later
+/// would go to the port's next client.
+pub const UDP_LOST_SECONDS: u32 = 5;
+
 /// Transport protocols that are balanced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -323,17 +327,20 @@ impl<C: Address, S: Address> Conn<C, S> {
     }
 
     /// Whether the connection may give up its port to another one of the same
-    /// server at `now`: TCP that is over but for its wait; UDP that no server
-    /// has answered, or that has been silent for [`UDP_QUIET_SECONDS`], for
-    /// whether it is over nobody says.
+    /// server at `now`: TCP that is over but for its wait; UDP that has been
+    /// silent for [`UDP_QUIET_SECONDS`] or, if no server has answered, for
+    /// [`UDP_LOST_SECONDS`], for whether it is over nobody says.
     #[inline]
     #[must_use]
     pub fn yields_port(&self, snap: Snapshot, now: Ticks) -> bool {
         match self.protocol {
             Protocol::Tcp => matches!(snap.state.tcp(), TcpState::TimeWait | TcpState::Close),
             Protocol::Udp => {
-                let quiet = snap.state.last_seen().after_seconds(UDP_QUIET_SECONDS);
-                !snap.state.is_replied() || !quiet.is_after(now)
+                let seconds = match snap.state.is_replied() {
+                    true => UDP_QUIET_SECONDS,
+                    false => UDP_LOST_SECONDS,
+                };
+                !snap.state.last_seen().after_seconds(seconds).is_after(now)
             }
         }
     }

@@ -27,7 +27,7 @@ use lvs_wire::rewrite::{Plan, TcpEdit};
 use lvs_wire::toa::Toa;
 
 use super::{Address, Conn, Method, Protocol, Segment, Snapshot};
-use crate::tcp::Flags;
+use crate::tcp::{Flags, TcpState};
 
 /// Which TCP option kinds mean TOA in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,8 @@ impl ToaKinds {
 }
 
 impl<C: Address, S: Address> Conn<C, S> {
-    /// What a packet from the client becomes. `snap` is what [`Conn::step`] left.
+    /// What a packet from the client becomes in the state `snap` that it met:
+    /// what [`Conn::step`] made of the packets before it.
     #[inline]
     #[must_use]
     pub fn plan_in(&self, snap: Snapshot, segment: &Segment, kinds: &ToaKinds) -> Plan<S> {
@@ -154,11 +155,16 @@ impl<C: Address, S: Address> Conn<C, S> {
     }
 
     /// Whether no server takes the segment for one of a handshake: it is no SYN,
-    /// and both ends go on talking, or the client has said more before it.
+    /// and both ends go on talking, or the client has said more before it. After
+    /// a reset nobody honest says anything.
     #[inline]
     fn is_past_handshake(&self, snap: Snapshot, segment: &Segment) -> bool {
-        !segment.flags.syn()
-            && (snap.state.is_steady() || segment.seq != self.client_isn.wrapping_add(1))
+        if segment.flags.syn() {
+            return false;
+        }
+        let first = self.client_isn.wrapping_add(1);
+        snap.state.is_steady()
+            || (segment.seq != first && !matches!(snap.state.tcp(), TcpState::Close))
     }
 
     #[inline]

@@ -223,18 +223,25 @@ impl<C: Address, S: Address> Conn<C, S> {
         segment.payload_len > 0 || (segment.flags.ack() && seq::after(segment.ack, acked))
     }
 
-    /// Whether a segment that would open the connection is a client's claim
-    /// which nothing bears out: an opened one holds a local port for long, so
-    /// with FULLNAT a client has to know the number with which its server has
-    /// answered. One that is not believed is not lost: it goes to the server,
-    /// and what the server says of it counts.
+    /// Whether nothing bears out that a segment opens the connection. An opened
+    /// one holds a local port for long, so with FULLNAT a client has to know the
+    /// number with which its server has answered, or the server must say that
+    /// the client has: a server answers to a forged SYN with a bare ACK, too.
+    /// What is not believed is not lost: it goes on to the other end.
     #[inline]
     fn is_unproven(&self, snap: Snapshot, segment: &Segment) -> bool {
-        matches!(self.method, Method::Fullnat)
-            && matches!(segment.dir, Dir::In)
-            && matches!(snap.state.tcp(), TcpState::SynRecv | TcpState::SynAck)
-            && !(snap.state.has(REPLIED)
-                && snap.seqs.server_next().wrapping_sub(segment.ack) < HANDSHAKE_WINDOW)
+        if !matches!(self.method, Method::Fullnat)
+            || !matches!(snap.state.tcp(), TcpState::SynRecv | TcpState::SynAck)
+        {
+            return false;
+        }
+        match segment.dir {
+            Dir::In => {
+                let ahead = snap.seqs.server_next().wrapping_sub(segment.ack);
+                !snap.state.has(REPLIED) || ahead >= HANDSHAKE_WINDOW
+            }
+            Dir::Out => !self.answers(snap, segment),
+        }
     }
 
     /// The number behind the SYN that opened the connection, as the server sees it.

@@ -305,7 +305,8 @@ mod bodies {
         let seen = next.state.last_seen();
         assert!(!conn.yields_port(next, seen.after_seconds(29)));
         assert!(conn.yields_port(next, seen.after_seconds(30)));
-        assert!(conn.yields_port(snap, now));
+        assert!(!conn.yields_port(snap, now.after_seconds(4)));
+        assert!(conn.yields_port(snap, now.after_seconds(5)));
         assert_eq!(conn.expiry_resets(next), None);
         let mut syn = Segment::udp(Dir::In, 10);
         syn.flags = SYN;
@@ -398,9 +399,15 @@ mod bodies {
         // What a server says early (Fast Open) need not be acknowledged.
         let early = from_server(SYN | ACK, 0, 1, 1000);
         assert_eq!(state(&[syn, early, ack]), TcpState::Established);
-        // The server's own word opens it too, and IPVS's table is NAT's.
-        let word = from_server(ACK, 1, 1, 0);
-        assert_eq!(state(&[syn, answer, guess, word]), TcpState::Established);
+        // The server's own word opens it too, if it has heard the client: it
+        // answers with a bare ACK to a second SYN that somebody forged.
+        let bare = from_server(ACK, 1, 1, 0);
+        assert_eq!(state(&[syn, answer, guess, bare]), TcpState::SynRecv);
+        for word in [from_server(ACK, 1, 1, 9), from_server(ACK, 1, 2, 0)] {
+            let all = [syn, answer, guess, word];
+            assert_eq!(state(&all), TcpState::Established);
+        }
+        // And IPVS's table is NAT's.
         let nat = Conn {
             method: Method::Nat,
             ..conn

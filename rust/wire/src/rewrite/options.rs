@@ -158,6 +158,13 @@ fn loses_fast_open(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> bool
     is_syn && edit.strip_fast_open && option.kind == kind::FAST_OPEN
 }
 
+/// Whether an option is Fast Open's of before it had a kind (RFC 7413,
+/// section 4.1.1).
+#[inline]
+fn is_experimental_fast_open(option: &TcpOption<'_>) -> bool {
+    option.kind == kind::EXPERIMENT_2 && option.data().starts_with(&FAST_OPEN_PORT.to_be_bytes())
+}
+
 #[inline]
 fn fate(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> Fate {
     let len = option.bytes.len();
@@ -221,8 +228,14 @@ impl Survey {
     #[inline]
     fn count(&mut self, option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) {
         let add = |sum: &mut usize, n: usize| *sum = sum.saturating_add(n);
+        // Where kind 34 has brought no cookie, Linux asks by the experimental
+        // form: that is no claim.
         if is_stripped(option, edit) {
-            self.removed = self.removed.saturating_add(1);
+            if edit.strip_fast_open && is_syn && is_experimental_fast_open(option) {
+                self.fast_open = true;
+            } else {
+                self.removed = self.removed.saturating_add(1);
+            }
         }
         self.stripped |= loses_timestamps(option, edit, is_syn);
         self.fast_open |= loses_fast_open(option, edit, is_syn);

@@ -286,6 +286,15 @@ fn fast_open_goes_from_a_syn() {
         ..TcpEdit::default()
     };
     assert!(edit.changes_options());
+    // The experimental form is no claim of a client's.
+    let strips = TcpEdit {
+        strip: KindSet::TOA,
+        ..edit
+    };
+    let out = plan(&[254, 4, 0xf9, 0x89], &strips, SYN, 100);
+    assert!(out.fast_open_stripped && out.removed == 0 && out.as_slice().is_empty());
+    let out = plan(&[254, 4, 0xf9, 0x89], &strips, ACK, 100);
+    assert!(!out.fast_open_stripped && out.removed == 1);
     // The request for a cookie, and one of eight bytes.
     for option in [&[34, 2][..], &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8]] {
         let old = [option, &[1, 1], MSS].concat();

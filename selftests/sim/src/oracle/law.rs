@@ -23,6 +23,8 @@ pub(crate) struct Known<'a> {
     pub(crate) answered: Option<bool>,
     /// The number of the SYN that opened it.
     pub(crate) client_isn: Option<u32>,
+    /// The state that the packet has met.
+    pub(crate) met: TcpState,
 }
 
 type Verdict = Result<(), String>;
@@ -118,10 +120,14 @@ type Options = Vec<(u8, Vec<u8>)>;
 fn options_in(known: &Known<'_>, old: &Tcp, new: &Tcp) -> Verdict {
     let syn = old.flags & SYN != 0;
     let first = known.client_isn.map(|isn| isn.wrapping_add(1)) == Some(old.seq);
+    // A server that has forgotten might take it for a handshake's.
+    let again = match known.met {
+        TcpState::Established => syn,
+        TcpState::Close => true,
+        _ => syn || first,
+    };
     match known.answered {
-        // A server that has forgotten might take it for a handshake's.
-        Some(true) if first && !syn => told(known, old, new).or_else(|_| kept(old, new)),
-        Some(true) if !syn => kept(old, new),
+        Some(true) if !again => kept(old, new),
         None if !syn => told(known, old, new).or_else(|_| kept(old, new)),
         _ => told(known, old, new),
     }

@@ -130,6 +130,7 @@ impl Book {
             Note::Opened(opened) => self.open(*opened, cause, director),
             Note::Stepped { serial, dir, met } => {
                 let record = self.record(serial)?;
+                record.met = met;
                 let tcp = cause.view.and_then(View::tcp);
                 if !record.lingers {
                     record.last_ms = cause.now_ms;
@@ -236,6 +237,7 @@ impl Book {
             isn: None,
             answered: Some(false),
             told: None,
+            met: TcpState::None,
             last_ms: cause.now_ms,
             lingers: false,
             client_isn: view.tcp().map(|tcp| tcp.seq),

@@ -8,7 +8,7 @@ use crate::{
     director::Opened,
     inet::{Tcp, ACK, RST, SYN},
 };
-use lvs_engine::conn::Dir;
+use lvs_engine::{conn::Dir, tcp::TcpState};
 
 /// A connection that is in the director's table.
 pub(crate) struct Record {
@@ -18,6 +18,8 @@ pub(crate) struct Record {
     pub(super) delta: Option<u32>,
     /// The first number that the server has got.
     pub(super) isn: Option<u32>,
+    /// The state that the latest packet has met.
+    pub(super) met: TcpState,
     /// As [`Known::answered`].
     pub(super) answered: Option<bool>,
     /// How far the server had acknowledged when it last said SYN.
@@ -87,6 +89,7 @@ impl Record {
             delta: self.delta,
             answered: self.answered,
             client_isn: self.client_isn,
+            met: self.met,
         }
     }
 }

@@ -249,7 +249,7 @@ fn general(errno: i32, lvs: bool) -> Option<Meaning> {
     let (what, todo) = match errno {
         libc::EPERM | libc::EACCES => (
             "Permission denied (you must be root)",
-            "run it with sudo; root of a user namespace may list, and use `toa`",
+            "run it with sudo; root of a user namespace may use -G, -L --drops and `toa`",
         ),
         libc::EINVAL => (
             "Invalid operation.  Possibly wrong module version, address not unicast, ...",

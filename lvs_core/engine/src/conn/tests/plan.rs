@@ -140,7 +140,10 @@ mod bodies {
             assert_eq!(edit(&nat, odd(1)).unwrap().strip, KindSet::TOA);
             // What may open a connection says who the client is.
             assert_eq!(first.toa.is_some(), tcp != TcpState::Established);
-            assert_eq!(later.toa, None);
+            assert_eq!(later.toa.is_some(), tcp == TcpState::Close);
+            if tcp == TcpState::Close {
+                continue;
+            }
             // What can say nothing is not looked at.
             let usual = edit(&conn, from_client(ACK, 2, 1, 0)).unwrap();
             assert!(!usual.changes_options());
