@@ -166,7 +166,9 @@ fn again(rng: &mut Rng, flows: &[Flow]) -> (Side, Draft) {
 fn options(rng: &mut Rng, syn: bool) -> Vec<u8> {
     let timestamps = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8];
     match rng.u8(..20) {
-        0..=4 if syn => OFFER.to_vec(),
+        0..=3 if syn => OFFER.to_vec(),
+        // With a cookie of Fast Open.
+        4 if syn => [&OFFER[..], &[34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1]].concat(),
         0..=6 => Vec::new(),
         7..=9 => timestamps.to_vec(),
         10 => sack(rng, &timestamps, 3),
