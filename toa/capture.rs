@@ -5,7 +5,7 @@
 
 use crate::{
     counters::Counter,
-    namespace::{Namespace, NAMESPACES},
+    namespace::{self, Namespace, NAMESPACES},
     table::{Known, NotStored, Table},
 };
 use kapi::{
@@ -91,10 +91,7 @@ impl Ended for Clients {
         if !self.0.remove(socket.id()) {
             return;
         }
-        let rcu = rcu::ReadLock::new();
-        if let Some(namespace) = NAMESPACES.borrow(socket.net(), &rcu) {
-            namespace.forgot();
-        }
+        namespace::of(socket, Namespace::forgot);
     }
 }
 

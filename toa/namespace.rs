@@ -12,7 +12,8 @@ use kapi::{
     lock::Mutex,
     net::Net,
     netns::{NetState, Pernet},
-    rcu, //
+    rcu,
+    sock::Sock,
 };
 use kernel::{
     prelude::*,
@@ -26,6 +27,14 @@ use lvs_wire::{addr::AnyAddr, kinds::KindSet};
 
 /// The state of all namespaces.
 pub(crate) static NAMESPACES: Pernet<Namespace> = Pernet::new();
+
+/// What `look` finds in a socket's namespace. Any context.
+pub(crate) fn of<R>(socket: &Sock, look: impl FnOnce(&Namespace) -> R) -> Option<R> {
+    let rcu = rcu::ReadLock::new();
+    NAMESPACES
+        .borrow(socket.net(), &rcu)
+        .map(|namespace| look(&namespace))
+}
 
 /// One namespace.
 pub(crate) struct Namespace {

@@ -8,11 +8,10 @@
 //! ask for all of the structure; others tend to ask for the bytes that mean
 //! something, so these are enough.
 
-use crate::{capture::Clients, counters::Counter, namespace::NAMESPACES};
+use crate::{capture::Clients, counters::Counter, namespace};
 use core::net::IpAddr;
 use kapi::{
     errno::{enoprotoopt, enotconn},
-    rcu,
     sock::Sock,
     sockopt::{Buffer, SocketOption, Written},
 };
@@ -36,20 +35,14 @@ impl SocketOption for Clients {
             return Err(enotconn());
         }
         let client = self.nat64(socket)?;
-        let rcu = rcu::ReadLock::new();
-        if let Some(namespace) = NAMESPACES.borrow(socket.net(), &rcu) {
-            // As for getpeername, see `capture.rs`.
-            if !namespace.trusts(socket.flow().peer.addr) {
-                namespace.count(Counter::Untrusted);
-                return Err(ENOENT);
-            }
+        // As for getpeername, see `capture.rs`.
+        let source = socket.flow().peer.addr;
+        if namespace::of(socket, |ns| ns.trusts(source)) == Some(false) {
+            namespace::of(socket, |ns| ns.count(Counter::Untrusted));
+            return Err(ENOENT);
         }
-        drop(rcu);
         let written = out.write(&client.to_bytes())?;
-        let rcu = rcu::ReadLock::new();
-        if let Some(namespace) = NAMESPACES.borrow(socket.net(), &rcu) {
-            namespace.count(Counter::Nat64);
-        }
+        namespace::of(socket, |ns| ns.count(Counter::Nat64));
         Ok(written)
     }
 }

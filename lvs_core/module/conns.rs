@@ -95,6 +95,11 @@ impl Conns {
         sum
     }
 
+    /// The same with the templates: what the namespace keeps of its clients.
+    pub(crate) fn kept(&self) -> usize {
+        self.len().saturating_add(self.templates.len())
+    }
+
     /// How many chains the tables have.
     pub(crate) fn size(&self, rcu: &ReadLock) -> usize {
         let mut sum = 0usize;

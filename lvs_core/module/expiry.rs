@@ -125,8 +125,7 @@ impl Job for Expiry {
         conns.templates.expire();
         conns.spaces.tidy(now());
         self.ns.services.tidy();
-        let left = conns.len().saturating_add(conns.templates.len());
-        if left == 0 && self.ns.services.len() == 0 {
+        if conns.kept() == 0 && self.ns.services.len() == 0 {
             // The next service starts it again.
             return Again::Stop;
         }

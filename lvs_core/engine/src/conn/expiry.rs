@@ -4,8 +4,8 @@
 //!
 //! An established connection, or one whose client has said all and waits for
 //! the answer, that falls silent for longer than its timeout is forgotten here,
-//! while both ends still believe in it. They are told by a RST. Linux obeys one only at exactly the number it expects (RFC 5961
-//! section 3.2), and the stored numbers may be a little old: so the entry
+//! while both ends still believe in it. They are told by a RST. Linux obeys one
+//! only at exactly the number it expects (RFC 5961 section 3.2), and the stored numbers may be a little old: so the entry
 //! stays for a moment, and the ACK with which an end states its number is
 //! answered with a RST at that number.
 

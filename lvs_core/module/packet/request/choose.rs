@@ -46,8 +46,7 @@ pub(super) fn choose<'r, A: Family>(
 ) -> Result<Chosen<'r>, DropReason> {
     let config = &version.config;
     // Templates are as many as clients, which may be forged.
-    let kept = conns.len().saturating_add(conns.templates.len());
-    if kept >= cx.ns.settings.conn_max() {
+    if conns.kept() >= cx.ns.settings.conn_max() {
         return Err(DropReason::TooManyConnections);
     }
     let (client, virt) = (head.source.any(), head.destination.addr.into());

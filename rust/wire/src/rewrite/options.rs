@@ -183,8 +183,7 @@ fn fate(option: &TcpOption<'_>, edit: &TcpEdit, is_syn: bool) -> Fate {
 fn is_idle(option: &TcpOption<'_>, is_syn: bool) -> bool {
     !is_syn
         && match option.value() {
-            Value::Mss(_) | Value::WindowScale(_) | Value::SackPermitted => true,
-            Value::BadLength => true,
+            Value::Mss(_) | Value::WindowScale(_) | Value::SackPermitted | Value::BadLength => true,
             Value::Other => option.kind != kind::MPTCP,
             _ => false,
         }

@@ -186,23 +186,26 @@ fn may_tell(known: &Known<'_>, old: &Tcp, others: &Options) -> bool {
     } else {
         20
     };
-    let signs = |(kind, data): &(u8, Vec<u8>)| match kind {
-        19 => data.len() == 16,
-        29 => data.len() > 2,
-        _ => false,
-    };
     stay + toa <= 40 && !others.iter().any(signs)
 }
 
+/// Whether an option signs its segment.
+fn signs((kind, data): &(u8, Vec<u8>)) -> bool {
+    match kind {
+        19 => data.len() == 16,
+        29 => data.len() > 2,
+        _ => false,
+    }
+}
+
 /// Whether an option says something on a segment that is no SYN.
-fn says_something((kind, data): &(u8, Vec<u8>)) -> bool {
+fn says_something(option: &(u8, Vec<u8>)) -> bool {
+    let (kind, data) = option;
     match kind {
         5 => !data.is_empty() && data.len() % 8 == 0,
         8 => data.len() == 8,
-        19 => data.len() == 16,
-        29 => data.len() > 2,
         30 | 172 | 174 => true,
-        _ => false,
+        _ => signs(option),
     }
 }
 

@@ -354,11 +354,11 @@ impl Book {
     }
 }
 
-/// Whether a connection may give up its port: TCP that is over, UDP that was not
-/// answered or has been silent for half a minute.
+/// Whether a connection may give up its port: TCP that is over, UDP that has
+/// been silent for half a minute, or for five seconds if it was not answered.
 fn yields(state: Option<TcpState>, is_replied: bool, silent_ms: u64) -> bool {
     match state {
         Some(state) => matches!(state, TcpState::TimeWait | TcpState::Close),
-        None => !is_replied || silent_ms + GRAIN_MS >= 30_000,
+        None => silent_ms + GRAIN_MS >= if is_replied { 30_000 } else { 5000 },
     }
 }
